@@ -1,4 +1,4 @@
-"""Check a page against axe-core's rules in each combination of colour scheme and width."""
+"""Check a page against axe-core's rules in each combination of colour scheme and width, and for horizontal overflow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from playwright.sync_api import Page
 from tests.browser.tab import Tab
 
 WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}
+ZOOMED = {"width": 640, "height": 450}
+"""The size in CSS pixels of the desktop's window at 200 % zoom."""
 SCHEMES = ("light", "dark")
 _AXE = Axe()
 _REPORTED_IMPACTS = {"serious", "critical"}
@@ -29,8 +31,25 @@ def problems(page: Page) -> list[str]:
         if violation["impact"] in _REPORTED_IMPACTS
         for node in violation["nodes"]
     ]
-    overflow: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return found + ([f"the page is {overflow} px wider than its window"] if overflow > 0 else [])
+    return found + overflow(page)
+
+
+def overflow(page: Page) -> list[str]:
+    """Return how much wider than its window the page is, if it is."""
+    pixels: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [f"the page is {pixels} px wider than its window"] if pixels > 0 else []
+
+
+def other_layouts(page: Page) -> list[str]:
+    """Return the horizontal overflow of the page at 200 % zoom, and where texts run from right to left."""
+    page.set_viewport_size(ZOOMED)
+    found = [f"200 % zoom: {each}" for each in overflow(page)]
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    for width, size in WIDTHS.items():
+        page.set_viewport_size(size)
+        found += [f"right to left, {width}: {each}" for each in overflow(page)]
+    page.evaluate("document.documentElement.removeAttribute('dir')")
+    return found
 
 
 def audit(tab: Tab, state: str) -> None:
@@ -42,6 +61,7 @@ def audit(tab: Tab, state: str) -> None:
             tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             tab.picture(f"{state}-{width}-{scheme}")
             tab.flaws += [f"{state}, {width}, {scheme}: {problem}" for problem in problems(tab.page)]
+    tab.flaws += [f"{state}, {problem}" for problem in other_layouts(tab.page)]
     tab.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     if before is not None:
         tab.page.set_viewport_size(before)

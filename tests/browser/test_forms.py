@@ -224,6 +224,7 @@ def test_a_reload_keeps_the_filter_of_a_list(console: Console, user: ApiUser) ->
     console.open("/console/jobs")
     rows = console.page.get_by_role("table").get_by_role("row")
     expect(rows).to_have_count(3)
+    rows_are_dense_and_mirrored(console.page)
     audit(console.tab, "jobs")
     console.page.get_by_label("Status").select_option(label="Failed")
     expect(rows).to_have_count(2)
@@ -231,6 +232,20 @@ def test_a_reload_keeps_the_filter_of_a_list(console: Console, user: ApiUser) ->
     console.page.reload()
     expect(rows).to_have_count(2)
     expect(rows.nth(1)).to_contain_text("MODEL_REJECTED_REQUEST")
+
+
+def rows_are_dense_and_mirrored(page: Page) -> None:
+    """Rows have 40 pixels, no column but the first is cut, and columns begin at the right where texts do."""
+    heights = page.eval_on_selector_all(".list tbody tr", "rows => rows.map((row) => row.getBoundingClientRect().height)")
+    assert set(heights) == {40}
+    cut = "cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"
+    assert page.eval_on_selector_all(".list :is(thead th, td)", cut) == []
+    places = "cells => cells.map((cell) => cell.getBoundingClientRect().x)"
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    mirrored = page.eval_on_selector_all(".list thead th", places)
+    page.evaluate("document.documentElement.removeAttribute('dir')")
+    assert mirrored == sorted(mirrored, reverse=True)
+    assert page.eval_on_selector_all(".list thead th", places) == sorted(mirrored)
 
 
 def test_a_list_is_live_searched_and_acts_on_selected_jobs(console: Console, user: ApiUser) -> None:

@@ -56,7 +56,7 @@ test("an application imports the core, the client and its own folder only", () =
 test("a style sheet of an application defines no class of the core or of another application", () => {
   const classes = (folder) =>
     files(folder, ".css").flatMap((file) =>
-      [...readFileSync(join(STATIC, file), "utf8").matchAll(/^\.([a-z][\w-]*)/gm)].map(([, name]) => name));
+      [...readFileSync(join(STATIC, file), "utf8").matchAll(/^(?:  )?\.([a-z][\w-]*)/gm)].map(([, name]) => name));
   const core = new Set(classes("core/styles"));
   const own = FOLDERS.map((folder) => new Set(classes(`apps/${folder}`)));
 

@@ -214,3 +214,72 @@ test("a stopped list reads nothing and can be connected again", async (t) => {
 
   assert.deepEqual([store.requests.length, numbers(list)], [1, []]);
 });
+
+test("known jobs that match are shown at once after another filter is chosen, and then only those of the response", async (t) => {
+  const store = new Store();
+  for (let each = 1; each <= 6; each += 1) store.add(each, each % 2 === 0 ? "failed" : "completed", { title: `Topic ${each}` });
+  const { list } = watching(t, store, { limit: 2 });
+  list.connect();
+  await settle();
+  for (let each = 0; each < 2; each += 1) await list.loadMore();
+  store.add(4, "completed");
+  list.setFilter({ limit: 2, status: "failed" });
+  assert.deepEqual([list.snapshot.state, numbers(list), list.snapshot.more], ["loading", [6, 4, 2], false]);
+  await settle();
+  assert.deepEqual([list.snapshot.state, numbers(list)], ["ready", [6, 2]]);
+
+  list.setFilter({ limit: 2, search: "TOPIC 2" });
+  assert.deepEqual(numbers(list), [2]);
+  // The rest of the list is read again, so that there is no gap between the newest jobs and those that were known.
+  list.setFilter({ limit: 2 });
+  await settle();
+  assert.deepEqual([numbers(list), list.snapshot.more], [[6, 5], true]);
+});
+
+test("a reading that changes nothing publishes the same jobs", async (t) => {
+  const store = new Store();
+  for (const each of [1, 2]) store.add(each);
+  const { list } = watching(t, store);
+  list.connect();
+  await settle();
+  const { jobs } = list.snapshot;
+  await refreshed(list);
+  assert.equal(list.snapshot.jobs, jobs);
+  store.add(2, "completed", { progress: 100 });
+  await refreshed(list);
+
+  assert.notEqual(list.snapshot.jobs, jobs);
+  assert.equal(list.snapshot.jobs[1], jobs[1]);
+});
+
+test("a page in which the user does nothing reads an unchanged list once a minute, and at once when the user is back", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const store = new Store();
+  store.add(1);
+  const page = new Page();
+  const list = new JobListWatch(store.read, {}, { page, now: () => Date.now() });
+  t.after(() => list.stop());
+  list.connect();
+  /** Let the seconds pass one by one, and return how many readings began. */
+  const pass = async (seconds) => {
+    const before = store.requests.length;
+    for (let each = 0; each < seconds; each += 1) {
+      t.mock.timers.tick(1_000);
+      await settle();
+    }
+    return store.requests.length - before;
+  };
+  await settle();
+  assert.ok((await pass(600)) <= 13);
+  assert.equal(await pass(600), 10);
+
+  await pass(30);
+  const before = store.requests.length;
+  page.dispatchEvent(new Event("pointermove"));
+  await settle();
+  assert.equal(store.requests.length - before, 1);
+  store.add(1, "in_progress");
+  page.dispatchEvent(new Event("keydown"));
+  await pass(10);
+  assert.ok((await pass(600)) >= 100);
+});

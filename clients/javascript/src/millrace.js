@@ -25,6 +25,7 @@ import { Channel } from "./millrace/channel.js";
 import { channelConnection } from "./millrace/channel_connection.js";
 import { eventSourceConnection, fetchConnection } from "./millrace/connection.js";
 import { JobListWatch } from "./millrace/job_list.js";
+import { ListWatch } from "./millrace/list_watch.js";
 import * as operations from "./millrace/operations.js";
 import { Projects } from "./millrace/projects.js";
 import { sharedConnection, sharedStreamOf } from "./millrace/shared_connection.js";
@@ -43,7 +44,7 @@ export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";
 export { problemOf } from "./millrace/problems.js";
 
 // As `export { Watch } from`, TypeScript's compiler would drop the import from the declarations, which use its type.
-export { JobListWatch, Watch };
+export { JobListWatch, ListWatch, Watch };
 
 /**
  * The silence, in milliseconds, after which an EventSource connection counts as broken. EventSource does not show

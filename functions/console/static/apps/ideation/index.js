@@ -17,7 +17,7 @@ export const ideation = {
     title: "Brainstorm",
     description: "As many ideas as you like, spread over genres in the proportions you choose, ranked or grouped at the end.",
   },
-  lists: [{ path: RUNS, label: "Runs" }],
+  lists: [{ path: RUNS, label: "Runs", icon: "bulb" }],
   retention: "Brainstorming runs are kept until you delete them.",
   routes: [
     { pattern: /^\/console\/brainstorm$/, load: async () => (await import("./pages/brainstorm.js")).brainstormPage },

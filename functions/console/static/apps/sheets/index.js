@@ -16,7 +16,7 @@ const chat = {
     title: "Talk to a workbook",
     description: "Drop an XLSX or CSV file, ask about it, and let the model change it. Every change can be undone.",
   },
-  lists: [{ path: SHEETS, label: "Sheets" }],
+  lists: [{ path: SHEETS, label: "Sheets", icon: "grid" }],
   routes: [
     { pattern: /^\/console\/sheets$/, load: async () => (await import("./pages/sheets.js")).sheetsPage },
     { pattern: /^\/console\/sheets\/([^/]+)$/, load: async () => (await import("./pages/sheet.js")).sheetPage },

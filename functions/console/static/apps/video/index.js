@@ -22,7 +22,7 @@ export const video = {
     title: "Make a video by chat",
     description: "Say what the video should show. Every scene is played before it is kept, and every change can be undone.",
   },
-  lists: [{ path: PROJECTS, label: "Videos" }],
+  lists: [{ path: PROJECTS, label: "Videos", icon: "film" }],
   routes: [
     { pattern: /^\/console\/projects$/, load: async () => (await import("./pages/projects.js")).projectsPage },
     { pattern: /^\/console\/projects\/([^/]+)$/, load: async () => (await import("./pages/project.js")).projectPage },

@@ -3,12 +3,13 @@
 /** @import { JobDetail } from "../../../../../docs/api/types" */
 /** @import { Watch } from "../../millrace.js" */
 /** @import { Context } from "./context.js" */
+/** @import { IconName } from "./icons.js" */
 /** @import { Page } from "./router.js" */
 
 import { sentenceCase } from "./labels.js";
 import { jsonOutput } from "./outputs.js";
 
-/** @typedef {{ path: string, label: string }} Link a link of the main navigation */
+/** @typedef {{ path: string, label: string, icon?: IconName }} Link a link of the main navigation */
 /**
  * An address and its page: `load` imports the page's module when the page is first shown, and returns its function.
  * @typedef {{ pattern: RegExp, load: () => Promise<(context: Context, ...parts: string[]) => Page> }} PageRoute

@@ -13,6 +13,7 @@ import { showHeader } from "./header.js";
 import { Router } from "./router.js";
 import { Session } from "./session.js";
 import { listenToShortcuts } from "./shortcuts.js";
+import { showTheme } from "./themes.js";
 import { toast } from "./toasts.js";
 
 const HOME = /^\/(?:console\/?)?$/;
@@ -37,6 +38,7 @@ const ROUTES = [
  * @param {readonly Application[]} all
  */
 export function start(all) {
+  showTheme();
   const main = byId("main");
   open(new Applications(all), main).catch((error) => {
     fill(main, failedPage(error).element);

@@ -4,46 +4,49 @@
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
-import { Refused } from "../../millrace.js";
+import { ListWatch, Refused } from "../../millrace.js";
 import { fill, h } from "../app/dom.js";
+import { h as component } from "../app/preact.js";
 import { confirmButton } from "../parts/confirm_dialog.js";
-import { factList, timeOf } from "../parts/facts.js";
+import { conflictCard } from "../parts/conflict_card.js";
+import { factList, TimeAgo, timeOf } from "../parts/facts.js";
 import { numberField, selectField, textField } from "../parts/fields.js";
 import { form } from "../parts/form.js";
-import { pagedList } from "../parts/paged_list.js";
+import { cell, titleCell } from "../parts/item_table.js";
+import { Empty, liveList } from "../parts/live_list.js";
 import { errorCard } from "../parts/problem_card.js";
+import { skeleton } from "../parts/skeleton.js";
 
-const PAGE = 20;
+const PAGE = 50;
 const MAX_TOKENS = 100_000;
 
 /**
  * @param {Context} context
  * @returns {Page}
  */
-export function agentsPage(context) {
-  const body = h("tbody", {});
-  const head = ["Agent", "Model", "Version", "Updated"].map((name) => h("th", { scope: "col" }, name));
-  const agents = pagedList({
-    fetch: async (cursor) => {
-      const page = await context.millrace.listAgents({ limit: PAGE, cursor });
-      return { items: page.agents, cursor: page.cursor };
-    },
-    row: ({ agentId, name, model, version, updatedAt }) => h("tr", {},
-      h("th", { scope: "row" }, h("a", { href: `/console/agents/${agentId}` }, name), h("span", { class: "id" }, agentId)),
-      h("td", { "data-label": "Model" }, model ?? "default"),
-      h("td", { "data-label": "Version", class: "figure" }, version),
-      h("td", { "data-label": "Updated" }, timeOf(updatedAt))),
-    list: body,
-    frame: h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Agents, newest first"), h("thead", {}, h("tr", {}, head)), body),
-    empty: () => h("p", { class: "empty" }, "No agents yet. ", h("a", { href: "/console/agents/new" }, "Create one")),
-    signIn: context.signIn,
+export function agentsPage({ millrace, signIn }) {
+  /** @type {ListWatch<AgentDetail, {}>} */
+  const list = new ListWatch(async ({ cursor }) => {
+    const page = await millrace.listAgents({ limit: PAGE, cursor });
+    return { items: page.agents, cursor: page.cursor };
+  }, {}, { idOf: ({ agentId }) => agentId, updatedAt: (agent) => agent.updatedAt });
+  const agents = liveList({
+    ...{ list, name: "agents", signIn, caption: "Agents, newest first", columns: ["Agent", "Model", "Version", "Updated"] },
+    empty: component(Empty, { icon: "agent", text: "No agents yet.", action: component("a", { class: "button main", href: "/console/agents/new" }, "Create an agent") }),
+    idOf: ({ agentId }) => agentId,
+    cells: ({ agentId, name, model, version, updatedAt }) => [
+      titleCell(name, `/console/agents/${agentId}`, agentId),
+      cell("Model", model ?? "default"),
+      cell("Version", String(version), "figure"),
+      cell("Updated", component(TimeAgo, { iso: updatedAt })),
+    ],
   });
-  void agents.reload();
   return {
     title: "Agents",
     element: h("div", {},
       h("div", { class: "page-head" }, h("h1", {}, "Agents"), h("a", { class: "button main", href: "/console/agents/new" }, "New agent")),
       h("p", { class: "lead" }, "An agent adds its instructions and settings to those of a pipeline."), agents.element),
+    leave: agents.stop,
   };
 }
 
@@ -69,7 +72,7 @@ export function newAgentPage(context) {
  * @returns {Page}
  */
 export function agentPage(context, agentId = "") {
-  const element = h("div", { class: "narrow" }, h("h1", {}, "Agent"), h("p", { class: "lead" }, "Loading…"));
+  const element = h("div", { class: "narrow" }, h("h1", {}, "Agent"), skeleton("Loading the agent…"));
   const load = async () => {
     try {
       showAgent(context, await context.millrace.getAgent(agentId), element);
@@ -115,7 +118,7 @@ function showAgent(context, agent, element) {
         element.querySelector("h1")?.focus();
       };
       const overwrite = () => showAgent(context, { ...stored, ...fields }, element);
-      fill(conflict, conflictCard(fields, stored, load, overwrite));
+      fill(conflict, conflictCard({ thing: "agent", labels: LABELS, own: fields, stored, load, keep: overwrite }));
       conflict.querySelector("h2")?.focus();
     }
   };
@@ -135,44 +138,6 @@ const LABELS = {
   temperature: "Temperature",
   maxOutputTokens: "Max output tokens",
 };
-
-/**
- * The fields in which two states of an agent differ: the label and both values as text.
- * @param {AgentFields} own
- * @param {AgentFields} stored
- * @returns {{ label: string, own: string, stored: string }[]}
- */
-function differences(own, stored) {
-  const text = (/** @type {unknown} */ value) => (value === null ? "default" : String(value));
-  const fields = /** @type {(keyof AgentFields)[]} */ (Object.keys(LABELS));
-  return fields.filter((field) => own[field] !== stored[field]).map((field) => ({
-    ...{ label: LABELS[field], own: text(own[field]), stored: text(stored[field]) },
-  }));
-}
-
-/**
- * The card of a save that was refused because the agent has been changed since this page read it. What the user has typed
- * stays in the form below.
- * @param {AgentFields} own what the user wanted to save
- * @param {AgentDetail} stored
- * @param {() => void} load shows the stored version
- * @param {() => void} keep puts what the user has typed on top of the stored version, to be saved after it
- */
-function conflictCard(own, stored, load, keep) {
-  const different = differences(own, stored);
-  return h("section", { class: "problem", role: "alert" },
-    h("h2", { tabindex: "-1" }, "This agent was changed in another tab or by another program"),
-    h("p", {}, `Version ${stored.version} was saved `, timeOf(stored.updatedAt), ". Your changes are not saved; they are still in the form."),
-    different.length > 0
-      ? h("table", { class: "differences" },
-          h("thead", {}, h("tr", {}, ["Field", `Version ${stored.version}`, "Your form"].map((each) => h("th", { scope: "col" }, each)))),
-          h("tbody", {}, different.map(({ label, own: mine, stored: theirs }) =>
-            h("tr", {}, h("th", { scope: "row" }, label), h("td", { dir: "auto" }, theirs), h("td", { dir: "auto" }, mine)))))
-      : h("p", {}, `Version ${stored.version} has the same fields as your form.`),
-    h("p", { class: "actions" },
-      h("button", { type: "button", class: "button main", onclick: load }, `Load version ${stored.version}`),
-      different.length > 0 && h("button", { type: "button", class: "button", onclick: keep }, `Use my form after version ${stored.version}`)));
-}
 
 /** @typedef {Pick<AgentDetail, "name" | "instructions" | "model" | "temperature" | "maxOutputTokens">} AgentFields */
 

@@ -1,27 +1,33 @@
 /** The home page of a signed-in user: the forms and the latest jobs. */
 
+/** @import { JobSummary } from "../../../../../docs/api/types" */
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
 import { h } from "../app/dom.js";
-import { jobList } from "../parts/job_list.js";
+import { mounted } from "../app/mounted.js";
+import { h as component } from "../app/preact.js";
+import { JobTable } from "../parts/job_table.js";
+import { Empty, ListFrame } from "../parts/live_list.js";
+
+/** The number of jobs on the page. */
+const LATEST = 5;
 
 /**
  * @param {Context} context
  * @returns {Page}
  */
-export function homePage(context) {
-  return { title: "Millrace", element: overview(context) };
-}
-
-/** @param {Context} context */
-function overview(context) {
-  const recent = jobList(context, { limit: 5, more: false });
-  void recent.reload();
-  return h("div", {},
+export function homePage({ applications, millrace, signIn }) {
+  const latest = mounted(ListFrame, {
+    ...{ list: millrace.newJobListWatch({ limit: LATEST }), name: "jobs", signIn, more: false },
+    empty: component(Empty, { icon: "list", text: "No jobs yet. Choose above what to create." }),
+    rows: (/** @type {readonly JobSummary[]} */ jobs) => component(JobTable, { jobs: jobs.slice(0, LATEST), applications }),
+  });
+  const element = h("div", {},
     h("h1", {}, "What would you like to create?"),
-    h("ul", { class: "forms" }, [...context.applications].map(({ form }) => form &&
+    h("ul", { class: "forms" }, [...applications].map(({ form }) => form &&
       h("li", { class: "form-card" }, h("a", { href: form.path }, h("h2", {}, form.title), h("p", {}, form.description))))),
-    h("section", { "aria-labelledby": "recent" }, h("h2", { id: "recent" }, "Latest jobs"), recent.element,
+    h("section", { "aria-labelledby": "recent" }, h("h2", { id: "recent" }, "Latest jobs"), latest.element,
       h("p", {}, h("a", { href: "/console/jobs" }, "All jobs"))));
+  return { title: "Millrace", element, leave: latest.stop };
 }

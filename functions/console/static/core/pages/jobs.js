@@ -2,6 +2,7 @@
 
 /** @import { JobFilter } from "../../millrace.js" */
 /** @import { JobListWatch } from "../../millrace.js" */
+/** @import { JobSummary } from "../../../../../docs/api/types" */
 /** @import { BulkReport } from "../app/bulk.js" */
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
@@ -10,9 +11,9 @@ import { inBulk } from "../app/bulk.js";
 import { retentionText } from "../app/format.js";
 import { statusLabel } from "../app/labels.js";
 import { componentPage } from "../app/mounted.js";
-import { Fragment, h, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../app/preact.js";
+import { Fragment, h, useCallback, useEffect, useMemo, useRef, useState } from "../app/preact.js";
 import { JobTable } from "../parts/job_table.js";
-import { ProblemCard } from "../parts/problem_component.js";
+import { Empty, ListFrame } from "../parts/live_list.js";
 
 const PAGE = 100;
 /** How long the user has not typed before a search begins, in milliseconds. */
@@ -34,28 +35,20 @@ export function jobsPage(context) {
 function JobsPage({ context }) {
   const [chosen, setChosen] = useState(chosenInAddress);
   const list = useMemo(() => context.millrace.newJobListWatch(filterOf(chosen)), []);
-  const shown = useList(list);
-  useEffect(() => {
-    list.connect();
-    return () => list.stop();
-  }, [list]);
   const choose = useCallback((/** @type {Chosen} */ next) => {
     setChosen(next);
     context.setQuery(new URLSearchParams(Object.entries(next).filter(([, value]) => value !== "")));
     list.setFilter(filterOf(next));
   }, [list]);
-  const { state, jobs, problem } = shown;
   return h(Fragment, {},
     h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, "Jobs"),
       h("a", { class: "button main", href: context.applications.defaultFormPath }, "New job")),
     h("p", { class: "lead" }, [retentionText(context.config.retention), ...[...context.applications].flatMap((each) => each.retention ?? [])].join(" ")),
     h(Filters, { context, chosen, choose }),
-    problem && h(ProblemCard, { problem, actions: problem.retryable ? [{ label: "Try again", act: () => list.refresh(), main: true }] : problem.code === "UNAUTHENTICATED" ? [{ label: "Sign in", act: context.signIn, main: true }] : [] }),
-    h("div", { "aria-busy": state === "loading" ? "true" : "false" },
-      state === "loading" && h("p", { class: "note", role: "status" }, "Loading jobs…"),
-      state === "ready" && jobs.length === 0 && !shown.more && h(Nothing, { context, chosen, choose }),
-      jobs.length > 0 && h(Selectable, { context, list, key: JSON.stringify(chosen) }),
-      state === "ready" && shown.more && h(More, { list, loading: shown.loadingMore })));
+    h(ListFrame, {
+      ...{ list, name: "jobs", signIn: context.signIn, empty: h(Nothing, { context, chosen, choose }) },
+      rows: (/** @type {readonly JobSummary[]} */ jobs) => h(Selectable, { context, list, jobs, key: JSON.stringify(chosen) }),
+    }));
 }
 
 /** @param {{ context: Context, chosen: Chosen, choose: (next: Chosen) => void }} properties */
@@ -92,14 +85,15 @@ function Nothing({ context, chosen, choose }) {
     pipeline && `kind “${context.applications.of(pipeline).label}”`,
     search && `search “${search}”`,
   ].filter(Boolean);
-  if (filters.length === 0) return h("p", { class: "empty" }, "No jobs found. ", h("a", { href: context.applications.defaultFormPath }, "Create one"));
-  return h("p", { class: "empty" }, `No jobs match ${filters.join(" and ")}. `,
-    h("button", { type: "button", class: "button", onclick: () => choose({ search: "", status: "", pipeline: "" }) }, "Clear filters"));
+  if (filters.length === 0) {
+    return h(Empty, { icon: "list", text: "No jobs found.", action: h("a", { class: "button main", href: context.applications.defaultFormPath }, "Create a job") });
+  }
+  const clear = () => choose({ search: "", status: "", pipeline: "" });
+  return h(Empty, { icon: "list", text: `No jobs match ${filters.join(" and ")}.`, action: h("button", { type: "button", class: "button", onclick: clear }, "Clear filters") });
 }
 
-/** @param {{ context: Context, list: JobListWatch }} properties */
-function Selectable({ context, list }) {
-  const { jobs } = useList(list);
+/** @param {{ context: Context, list: JobListWatch, jobs: readonly JobSummary[] }} properties */
+function Selectable({ context, list, jobs }) {
   const [selected, setSelected] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
   const [report, setReport] = useState("");
   const [refused, setRefused] = useState(/** @type {BulkReport["refused"]} */ ([]));
@@ -120,40 +114,18 @@ function Selectable({ context, list }) {
     setReport(`${result.done.length} ${done}${result.refused.length > 0 ? `, ${result.refused.length} not ${done}:` : "."}`);
   };
   const { millrace } = context;
+  const idle = !busy && wanted.length > 0;
+  // A disabled button would lose the focus.
+  const button = (/** @type {string} */ label, /** @type {() => void} */ act) =>
+    h("button", { type: "button", class: "button small", "aria-disabled": idle ? null : "true", onclick: () => idle && act() }, label);
   return h(Fragment, {},
     h("div", { class: "bulk", role: "group", "aria-label": "Selected jobs" },
       h("span", { class: "note" }, `${wanted.length} selected`),
-      h("button", { type: "button", class: "button", disabled: busy || wanted.length === 0, onclick: () => actOn("cancelled", (id) => millrace.cancelJob(id)) }, "Cancel selected"),
-      h("button", { type: "button", class: "button", disabled: busy || wanted.length === 0, onclick: () => actOn("resumed", (id) => millrace.resumeJob(id)) }, "Resume selected")),
+      button("Cancel selected", () => actOn("cancelled", (id) => millrace.cancelJob(id))),
+      button("Resume selected", () => actOn("resumed", (id) => millrace.resumeJob(id)))),
     h("div", { role: "status" }, report && h("p", {}, report),
       refused.length > 0 && h("ul", {}, refused.map(({ job, message }) => h("li", { key: job.jobId }, `${job.title ?? job.jobId}: ${message}`)))),
-    h(JobTable, { jobs, applications: context.applications, selected, select }));
-}
-
-/**
- * Loads the next jobs when it comes near the visible part of the page, or when it is clicked.
- * @param {{ list: JobListWatch, loading: boolean }} properties
- */
-function More({ list, loading }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    if (place.current === null || loading) return;
-    const seen = new IntersectionObserver(([entry]) => entry?.isIntersecting && list.loadMore(), { rootMargin: "800px" });
-    seen.observe(place.current);
-    return () => seen.disconnect();
-  }, [list, loading]);
-  return h("p", { class: "actions", ref: place },
-    h("button", { type: "button", class: "button", disabled: loading, onclick: () => list.loadMore() }, loading ? "Loading…" : "Show more"));
-}
-
-/** @param {JobListWatch} list */
-function useList(list) {
-  const [shown, setShown] = useState(() => list.snapshot);
-  useLayoutEffect(() => {
-    const unsubscribe = list.subscribe(setShown);
-    return unsubscribe;
-  }, [list]);
-  return shown;
+    h(JobTable, { jobs, applications: context.applications, selection: { ids: selected, select } }));
 }
 
 /** @returns {Chosen} */

@@ -4,15 +4,20 @@
 /** @import { Context } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
+import { ListWatch, Refused } from "../../millrace.js";
 import { fill, h } from "../app/dom.js";
+import { h as component } from "../app/preact.js";
 import { confirmButton } from "../parts/confirm_dialog.js";
+import { conflictCard } from "../parts/conflict_card.js";
 import { webhookDeliveries } from "../parts/delivery_list.js";
 import { copyButton } from "../parts/export_buttons.js";
-import { factList, statusBadge, timeOf } from "../parts/facts.js";
+import { factList, StatusBadge, statusBadge, TimeAgo, timeOf } from "../parts/facts.js";
 import { checkboxField, textField } from "../parts/fields.js";
 import { form } from "../parts/form.js";
-import { pagedList } from "../parts/paged_list.js";
+import { cell, titleCell } from "../parts/item_table.js";
+import { Empty, liveList } from "../parts/live_list.js";
 import { errorCard } from "../parts/problem_card.js";
+import { skeleton } from "../parts/skeleton.js";
 
 /** @type {readonly (readonly [WebhookEventType, string])[]} */
 const EVENT_TYPES = [
@@ -37,27 +42,29 @@ const REASONS = {
  * @param {Context} context
  * @returns {Page}
  */
-export function webhooksPage(context) {
-  const body = h("tbody", {});
-  const head = ["Webhook", "Status", "Events", "Updated"].map((name) => h("th", { scope: "col" }, name));
-  const webhooks = pagedList({
-    fetch: async () => ({ items: (await context.millrace.webhooks.list()).webhooks, cursor: null }),
-    row: ({ webhookId, url, description, status, eventTypes, updatedAt }) => h("tr", {},
-      h("th", { scope: "row" }, h("a", { href: `/console/webhooks/${webhookId}` }, description || url), h("span", { class: "id" }, url)),
-      h("td", { "data-label": "Status" }, statusBadge(status)),
-      h("td", { "data-label": "Events" }, eventTypes.join(", ")),
-      h("td", { "data-label": "Updated" }, timeOf(updatedAt))),
-    list: body,
-    frame: h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Webhooks, newest first"), h("thead", {}, h("tr", {}, head)), body),
-    empty: () => h("p", { class: "empty" }, "No webhooks yet. ", h("a", { href: "/console/webhooks/new" }, "Create one")),
-    signIn: context.signIn,
+export function webhooksPage({ millrace, signIn }) {
+  /** @type {ListWatch<WebhookDetail, {}>} */
+  const list = new ListWatch(async () => ({ items: (await millrace.webhooks.list()).webhooks, cursor: null }), {}, {
+    idOf: ({ webhookId }) => webhookId,
+    updatedAt: (webhook) => webhook.updatedAt,
   });
-  void webhooks.reload();
+  const webhooks = liveList({
+    ...{ list, name: "webhooks", signIn, caption: "Webhooks, newest first", columns: ["Webhook", "Status", "Events", "Updated"] },
+    empty: component(Empty, { icon: "hook", text: "No webhooks yet.", action: component("a", { class: "button main", href: "/console/webhooks/new" }, "Create a webhook") }),
+    idOf: ({ webhookId }) => webhookId,
+    cells: ({ webhookId, url, description, status, eventTypes, updatedAt }) => [
+      titleCell(description || url, `/console/webhooks/${webhookId}`, url),
+      cell("Status", component(StatusBadge, { status })),
+      cell("Events", eventTypes.join(", ")),
+      cell("Updated", component(TimeAgo, { iso: updatedAt })),
+    ],
+  });
   return {
     title: "Webhooks",
     element: h("div", {},
       h("div", { class: "page-head" }, h("h1", {}, "Webhooks"), h("a", { class: "button main", href: "/console/webhooks/new" }, "New webhook")),
       h("p", { class: "lead" }, "A webhook is a URL of yours that gets a signed request when something happens to a job."), webhooks.element),
+    leave: webhooks.stop,
   };
 }
 
@@ -84,18 +91,17 @@ export function newWebhookPage(context) {
  * @returns {Page}
  */
 export function webhookPage(context, webhookId = "") {
-  const element = h("div", { class: "webhook" }, h("h1", {}, "Webhook"), h("p", { class: "lead" }, "Loading…"));
+  const element = h("div", { class: "webhook" }, h("h1", {}, "Webhook"), skeleton("Loading the webhook…"));
   const deliveries = webhookDeliveries(context, webhookId);
   const load = async () => {
     try {
       showWebhook(context, await context.millrace.webhooks.get(webhookId), element, deliveries);
-      void deliveries.reload();
     } catch (error) {
       fill(element, h("h1", {}, "Webhook"), errorCard(error, { signIn: context.signIn, again: load }));
     }
   };
   void load();
-  return { title: "Webhook", element, leave: deliveries.leave };
+  return { title: "Webhook", element, leave: deliveries.stop };
 }
 
 /** @typedef {ReturnType<typeof webhookDeliveries>} Deliveries */
@@ -109,12 +115,14 @@ export function webhookPage(context, webhookId = "") {
 function showWebhook(context, webhook, element, deliveries) {
   const name = webhook.description || webhook.url;
   context.setTitle(name);
-  /** @param {WebhookDetail | WebhookWithSecret} changed @param {string} news */
+  /** @param {WebhookDetail | WebhookWithSecret} changed @param {string | null} news null if nothing was saved */
   const changedTo = (changed, news) => {
-    context.announce(news);
+    if (news !== null) context.toast(news);
     showWebhook(context, changed, element, deliveries);
     element.querySelector("h1")?.focus();
   };
+  const conflict = h("div", {});
+  const save = saver(context, webhook, conflict, changedTo);
   fill(element,
     crumbs(),
     h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, name), h("div", { class: "actions" }, actions(context, webhook, changedTo, deliveries))),
@@ -129,17 +137,38 @@ function showWebhook(context, webhook, element, deliveries) {
     ]),
     "secret" in webhook && secretCard(webhook),
     h("section", {}, h("h2", {}, "Deliveries"), deliveries.element),
-    h("section", { class: "settings" }, h("h2", {}, "Settings"),
-      webhookForm(context, webhook, async (fields) => {
-        const { version } = webhook;
-        changedTo(await context.millrace.webhooks.update(webhook.webhookId, { ...fields, version }), "The webhook is saved");
-      })));
+    h("section", { class: "settings" }, h("h2", {}, "Settings"), conflict, webhookForm(context, webhook, save)));
+}
+
+/**
+ * Return a function that saves the fields, unless another version was saved since this page read the webhook. Then `conflict`
+ * shows in which fields both differ.
+ * @param {Context} context
+ * @param {WebhookDetail} webhook
+ * @param {HTMLElement} conflict
+ * @param {(changed: WebhookDetail, news: string | null) => void} changedTo
+ */
+function saver({ millrace }, { webhookId, version }, conflict, changedTo) {
+  return async (/** @type {WebhookFields} */ fields) => {
+    fill(conflict);
+    try {
+      changedTo(await millrace.webhooks.update(webhookId, { ...fields, version }), "The webhook is saved");
+    } catch (error) {
+      if (!(error instanceof Refused && error.status === 409)) throw error;
+      const stored = await millrace.webhooks.get(webhookId);
+      if (stored.version === version) throw error;
+      const load = () => changedTo(stored, null);
+      const keep = () => changedTo({ ...stored, ...fields, pipelines: fields.pipelines ?? null }, null);
+      fill(conflict, conflictCard({ thing: "webhook", labels: LABELS, own: fields, stored, load, keep }));
+      conflict.querySelector("h2")?.focus();
+    }
+  };
 }
 
 /**
  * @param {Context} context
  * @param {WebhookDetail} webhook
- * @param {(changed: WebhookDetail | WebhookWithSecret, news: string) => void} changedTo
+ * @param {(changed: WebhookDetail | WebhookWithSecret, news: string | null) => void} changedTo
  * @param {Deliveries} deliveries
  */
 function actions({ millrace, signIn, go }, { webhookId, status }, changedTo, deliveries) {
@@ -190,29 +219,34 @@ function crumbs() {
   return h("p", { class: "crumbs" }, h("a", { href: "/console/webhooks" }, "Webhooks"));
 }
 
+/** @typedef {Required<Pick<NewWebhook, "url" | "eventTypes" | "include" | "description">> & Pick<NewWebhook, "pipelines">} WebhookFields */
+
+/** @type {Record<keyof WebhookFields, string>} */
+const LABELS = { url: "URL", eventTypes: "Events of jobs", pipelines: "Pipelines", include: "Contents", description: "Description" };
+
 /**
  * @param {Context} context
  * @param {WebhookDetail | null} webhook null for a new one
- * @param {(fields: Omit<NewWebhook, "pipelines"> & Pick<NewWebhook, "pipelines">) => Promise<void>} save
+ * @param {(fields: WebhookFields) => Promise<void>} save
  */
 function webhookForm({ signIn }, webhook, save) {
   const url = textField({
-    ...{ name: "url", label: "URL", required: true, max: 2048, value: webhook?.url ?? "" },
+    ...{ name: "url", label: LABELS.url, required: true, max: 2048, value: webhook?.url ?? "" },
     ...{ placeholder: "https://", hint: "It begins with https:// and names a public host." },
   });
   const types = checkboxField({
-    ...{ name: "eventTypes", label: "Events of jobs", choices: EVENT_TYPES, value: webhook?.eventTypes ?? USUAL },
+    ...{ name: "eventTypes", label: LABELS.eventTypes, choices: EVENT_TYPES, value: webhook?.eventTypes ?? USUAL },
     ...{ hint: "Choose at least one.", required: true },
   });
   const pipelines = textField({
-    ...{ name: "pipelines", label: "Pipelines", value: webhook?.pipelines?.join(", ") ?? "" },
+    ...{ name: "pipelines", label: LABELS.pipelines, value: webhook?.pipelines?.join(", ") ?? "" },
     hint: "Names with commas between them. Leave it empty for all pipelines.",
   });
   const include = checkboxField({
-    ...{ name: "include", label: "Contents", value: webhook?.include ?? [], choices: [["result", "Result, up to 16 kB"]] },
+    ...{ name: "include", label: LABELS.include, value: webhook?.include ?? [], choices: [["result", "Result, up to 16 kB"]] },
     hint: "Without it, an event says what happened, without input and output.",
   });
-  const description = textField({ name: "description", label: "Description", max: 200, value: webhook?.description ?? "" });
+  const description = textField({ name: "description", label: LABELS.description, max: 200, value: webhook?.description ?? "" });
   return form({
     fields: [url, types, pipelines, include, description],
     content: [url, types, pipelines, include, description].map((field) => field.element),

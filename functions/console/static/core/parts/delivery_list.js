@@ -3,18 +3,20 @@
 /** @import { DeliverySummary } from "../../../../../docs/api/types" */
 /** @import { Context } from "../app/context.js" */
 
+import { ListWatch } from "../../millrace.js";
 import { fill, h } from "../app/dom.js";
 import { time } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
-import { statusBadge, timeOf } from "./facts.js";
+import { h as component } from "../app/preact.js";
+import { StatusBadge, TimeAgo } from "./facts.js";
 import { selectField } from "./fields.js";
-import { pagedList } from "./paged_list.js";
+import { cell, titleCell } from "./item_table.js";
+import { Empty, liveList } from "./live_list.js";
 import { errorCard } from "./problem_card.js";
 
 const PAGE = 20;
-/** How often a delivery that waits for its attempt is read again, in milliseconds, and how many times. */
+/** How often the list is read while a delivery waits for its first attempt, in milliseconds. */
 const PAUSE = 1_000;
-const MOST_LOOKS = 30;
 /** @type {readonly (readonly [string, string])[]} hours and their label */
 const SINCE = [["1", "the last hour"], ["24", "the last day"], ["120", "the last five days"], ["720", "the last 30 days"]];
 
@@ -23,8 +25,11 @@ const SINCE = [["1", "the last hour"], ["24", "the last day"], ["120", "the last
  * @param {string} webhookId
  */
 export function webhookDeliveries({ millrace, signIn, announce }, webhookId) {
-  const body = h("tbody", {});
-  const head = ["Event", "Status", "Attempts", "Time", "Actions"].map((name) => h("th", { scope: "col" }, name));
+  /** @type {ListWatch<DeliverySummary, {}>} */
+  const list = new ListWatch(async ({ cursor }) => {
+    const page = await millrace.webhooks.deliveries(webhookId, { limit: PAGE, cursor });
+    return { items: page.deliveries, cursor: page.cursor };
+  }, {}, { idOf: ({ deliveryId }) => deliveryId, isLive: ({ status }) => status === "pending", times: { live: PAUSE } });
   const problem = h("div", {});
   let left = false;
 
@@ -38,26 +43,16 @@ export function webhookDeliveries({ millrace, signIn, announce }, webhookId) {
     }
   };
 
-  /** Show the list, and again when the delivery was attempted. @param {DeliverySummary} sent */
-  const follow = async ({ deliveryId, attemptCount }) => {
-    await deliveries.reload();
-    for (let look = 0; look < MOST_LOOKS && !left; look += 1) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
-      if (left || (await millrace.webhooks.delivery(webhookId, deliveryId)).attemptCount > attemptCount) break;
-    }
-    if (!left) await deliveries.reload();
-  };
-
   const sendTest = () => attempt(async () => {
-    const sent = await millrace.webhooks.sendTestEvent(webhookId);
+    await millrace.webhooks.sendTestEvent(webhookId);
     announce("The test event is sent");
-    await follow(sent);
+    list.refresh();
   });
   /** @param {DeliverySummary} delivery */
   const replay = ({ deliveryId }) => attempt(async () => {
-    const sent = await millrace.webhooks.replay(webhookId, deliveryId);
+    list.put(await millrace.webhooks.replay(webhookId, deliveryId));
     announce("The event is sent again");
-    await follow(sent);
+    list.refresh();
   });
   /** @param {number} hours */
   const recover = (hours) => attempt(async () => {
@@ -71,22 +66,22 @@ export function webhookDeliveries({ millrace, signIn, announce }, webhookId) {
       cursor = report.cursor;
     } while (cursor !== null && !left);
     announce(recovered === 1 ? "1 event is sent again" : `${recovered} events are sent again`);
-    await deliveries.reload();
+    list.refresh();
   });
 
-  const deliveries = pagedList({
-    fetch: async (cursor) => {
-      const page = await millrace.webhooks.deliveries(webhookId, { limit: PAGE, cursor });
-      return { items: page.deliveries, cursor: page.cursor };
-    },
-    row: (delivery) => row(delivery, replay),
-    list: body,
-    frame: h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Deliveries, newest event first"), h("thead", {}, h("tr", {}, head)), body),
-    empty: () => h("p", { class: "empty" }, "Nothing was sent to it in the last 30 days."),
-    signIn,
+  const deliveries = liveList({
+    ...{ list, name: "deliveries", signIn, caption: "Deliveries, newest event first", class: "list deliveries" },
+    columns: ["Event", "Status", "Attempts", "Time", "Actions"],
+    empty: component(Empty, { icon: "hook", text: "Nothing was sent to it in the last 30 days." }),
+    idOf: ({ deliveryId }) => deliveryId,
+    cells: (delivery) => cellsOf(delivery, replay),
   });
-  const element = h("div", {}, recoveryForm(recover, () => attempt(deliveries.reload)), problem, deliveries.element);
-  return { element, sendTest, reload: deliveries.reload, leave: () => (left = true) };
+  const element = h("div", {}, recoveryForm(recover, () => attempt(async () => list.refresh())), problem, deliveries.element);
+  const stop = () => {
+    left = true;
+    deliveries.stop();
+  };
+  return { element, sendTest, stop };
 }
 
 /**
@@ -110,26 +105,27 @@ function recoveryForm(recover, refresh) {
  * @param {DeliverySummary} delivery
  * @param {(delivery: DeliverySummary) => void} replay
  */
-function row(delivery, replay) {
+function cellsOf(delivery, replay) {
   const { eventType, eventId, jobId, status, createdAt, nextAttemptAt } = delivery;
-  return h("tr", {},
-    h("th", { scope: "row" }, jobId === null ? eventType : h("a", { href: `/console/jobs/${jobId}` }, eventType), h("span", { class: "id" }, eventId)),
-    h("td", { "data-label": "Status" }, statusBadge(status)),
-    h("td", { "data-label": "Attempts" }, attemptsOf(delivery),
-      status === "pending" && nextAttemptAt !== null && h("span", { class: "note" }, "Next ", timeOf(nextAttemptAt))),
-    h("td", { "data-label": "Time" }, timeOf(createdAt)),
-    h("td", { "data-label": "Actions" },
-      h("button", { type: "button", class: "button small", onclick: () => replay(delivery) }, "Replay", h("span", { class: "visually-hidden" }, ` ${eventId}`))));
+  return [
+    titleCell(eventType, jobId === null ? null : `/console/jobs/${jobId}`, eventId),
+    cell("Status", component(StatusBadge, { status })),
+    cell("Attempts", [attemptsOf(delivery),
+      status === "pending" && nextAttemptAt !== null && component("span", { class: "note" }, " Next ", component(TimeAgo, { iso: nextAttemptAt }))]),
+    cell("Time", component(TimeAgo, { iso: createdAt })),
+    cell("Actions", component("button", { type: "button", class: "button small", onclick: () => replay(delivery) },
+      "Replay", component("span", { class: "visually-hidden" }, ` ${eventId}`))),
+  ];
 }
 
 /** @param {DeliverySummary} delivery */
 function attemptsOf({ attempts, attemptCount }) {
   const latest = attempts.at(-1);
   if (latest === undefined) return "None yet";
-  return h("details", {},
-    h("summary", {}, `${attemptCount}, latest: ${outcomeOf(latest)}`),
-    h("ol", { class: "note" }, attempts.map((each) =>
-      h("li", { value: each.number }, `${outcomeOf(each)} in ${each.milliseconds} ms, ${time(each.at)}`))));
+  return component("details", {},
+    component("summary", {}, `${attemptCount}, latest: ${outcomeOf(latest)}`),
+    component("ol", { class: "note" }, attempts.map((each) =>
+      component("li", { key: each.number, value: each.number }, `${outcomeOf(each)} in ${each.milliseconds} ms, ${time(each.at)}`))));
 }
 
 /** The status of the response, or why there was none. @param {DeliverySummary["attempts"][number]} attempt */

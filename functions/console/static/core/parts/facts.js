@@ -8,6 +8,7 @@
 
 import { h as element } from "../app/dom.js";
 import { time } from "../app/format.js";
+import { Icon, icon, iconOfStatus } from "../app/icons.js";
 import { statusLabel } from "../app/labels.js";
 import { h } from "../app/preact.js";
 import { relativeTime } from "../app/relative_times.js";
@@ -57,10 +58,10 @@ export function timeOf(iso) {
 
 /** @param {{ status: string }} properties */
 export function StatusBadge({ status }) {
-  return h("span", { class: "badge", "data-status": status }, statusLabel(status));
+  return h("span", { class: "badge", "data-status": status }, h(Icon, { name: iconOfStatus(status) }), statusLabel(status));
 }
 
 /** @param {string} status */
 export function statusBadge(status) {
-  return element("span", { class: "badge", "data-status": status }, statusLabel(status));
+  return element("span", { class: "badge", "data-status": status }, icon(iconOfStatus(status)), statusLabel(status));
 }

@@ -1,79 +1,106 @@
-/** The table of jobs: rows that can be selected, and change while their jobs run. */
+/** The table of jobs: rows that change while their jobs run, and that can be selected. */
 
 /** @import { JobSummary } from "../../../../../docs/api/types" */
 /** @import { Applications } from "../app/applications.js" */
 
 import { ago, duration, time, totalCostOf } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
-import { h, useEffect, useMemo, useRef } from "../app/preact.js";
-import { useNow } from "../app/use_watch.js";
+import { h, useEffect, useRef } from "../app/preact.js";
 import { StatusBadge } from "./facts.js";
+import { cell, ItemTable, titleCell } from "./item_table.js";
 
-const COLUMNS = ["Subject", "Status", "Kind", "Model", "Duration", "Cost", "Created"];
+/** Those that a page of less than 64 rem does not show have the class `extra`. */
+const EXTRA = new Set(["Kind", "Model", "Cost"]);
+const COLUMNS = ["Subject", "Status", "Kind", "Model", "Duration", "Cost", "Created"].map((name) =>
+  h("th", { key: name, scope: "col", class: EXTRA.has(name) ? "extra" : null }, name));
+const idOf = (/** @type {JobSummary} */ { jobId }) => jobId;
 
-/**
- * @typedef {object} JobTableProperties
- * @property {readonly JobSummary[]} jobs
- * @property {Applications} applications
- * @property {ReadonlySet<string>} selected ids of jobs
- * @property {(jobIds: readonly string[], selected: boolean) => void} select
- */
-/** @param {JobTableProperties} properties */
-export function JobTable({ jobs, applications, selected, select }) {
-  const now = useNow();
-  const count = jobs.filter(({ jobId }) => selected.has(jobId)).length;
-  const all = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => {
-    if (all.current) all.current.indeterminate = count > 0 && count < jobs.length;
-  }, [count, jobs.length]);
-  return h("table", { class: "list jobs" },
-    h("caption", { class: "visually-hidden" }, "Jobs, newest first"),
-    h("thead", {}, h("tr", {},
-      h("td", {}, h("input", { ref: all, type: "checkbox", "aria-label": "Select all jobs that are shown", checked: count > 0 && count === jobs.length,
-        onchange: (/** @type {any} */ event) => select(jobs.map((job) => job.jobId), event.target.checked) })),
-      COLUMNS.map((name) => h("th", { key: name, scope: "col" }, name)))),
-    h("tbody", {}, jobs.map((job) => h(JobRow, {
-      ...{ key: job.jobId, job, select, label: applications.of(job.pipeline).label, isSelected: selected.has(job.jobId) },
-      ...{ created: ago(job.createdAt, Math.max(now, Date.parse(job.createdAt))), took: durationOf(job, now) },
-    }))));
+/** @typedef {{ ids: ReadonlySet<string>, select: (jobIds: readonly string[], selected: boolean) => void }} Selection */
+
+/** @param {{ jobs: readonly JobSummary[], applications: Applications, selection?: Selection }} properties without a selection, rows have no checkbox */
+export function JobTable({ jobs, applications, selection }) {
+  const latest = useRef(/** @type {string | null} */ (null));
+  /** @param {JobSummary} job @param {string} title */
+  const checkbox = ({ jobId }, title) => selection && h("td", { key: "select" }, h("input", {
+    ...{ type: "checkbox", checked: selection.ids.has(jobId), "aria-label": `Select ${title}`, "data-job": jobId },
+    onclick: (/** @type {MouseEvent & { currentTarget: HTMLInputElement }} */ event) => {
+      const ids = event.shiftKey && latest.current !== null ? between(jobs, latest.current, jobId) : [jobId];
+      selection.select(ids, event.currentTarget.checked);
+      latest.current = jobId;
+    },
+  }));
+  return h(ItemTable, {
+    ...{ caption: "Jobs, newest first", class: selection ? "list jobs selectable" : "list jobs", items: jobs, idOf },
+    columns: selection ? [h(All, { key: "select", jobs, selection }), ...COLUMNS] : COLUMNS,
+    onkeydown: selection && ((/** @type {KeyboardEvent} */ event) => moveSelection(event, selection)),
+    rowOf: (/** @type {JobSummary} */ job) => ({ "aria-selected": selection?.ids.has(job.jobId) ? "true" : null }),
+    cells: (/** @type {JobSummary} */ job, /** @type {number} */ now) => {
+      const { label } = applications.of(job.pipeline);
+      return [checkbox(job, job.title ?? label), ...cellsOf(job, label, now)];
+    },
+  });
 }
 
-/**
- * A row is drawn again only if something that it shows has changed: a list may have thousands.
- * @param {{ job: JobSummary, label: string, isSelected: boolean, created: string, took: string | null, select: JobTableProperties["select"] }} properties
- */
-function JobRow({ job, label, isSelected, created, took, select }) {
-  return useMemo(() => {
-    const { jobId, title, status, stage, progress, failure, model, usage, createdAt } = job;
-    const running = status === "in_progress" && stage !== null;
-    return h("tr", { "aria-selected": isSelected ? "true" : null },
-      h("td", {}, h("input", { type: "checkbox", checked: isSelected, "aria-label": `Select ${title ?? label}`,
-        onchange: (/** @type {any} */ event) => select([jobId], event.target.checked) })),
-      h("th", { scope: "row" }, h("a", { href: `/console/jobs/${jobId}`, dir: "auto" }, title ?? label), " ", h("span", { class: "id" }, jobId)),
-      h("td", { "data-label": "Status" }, h(StatusBadge, { status }), " ",
-        running && h("span", { class: "note" }, `${sentenceCase(stage)}, ${Math.floor(progress)}%`),
-        failure && h("span", { class: "note" }, failure.code)),
-      h("td", { "data-label": "Kind" }, label),
-      h("td", { "data-label": "Model" }, model),
-      figure("Duration", took),
-      figure("Cost", totalCostOf(usage)),
-      h("td", { "data-label": "Created" }, h("time", { datetime: createdAt, title: time(createdAt) }, created)));
-  }, [job, label, isSelected, created, took, select]);
+/** Selects all jobs, or none. @param {{ jobs: readonly JobSummary[], selection: Selection }} properties */
+function All({ jobs, selection }) {
+  const box = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const count = jobs.filter((job) => selection.ids.has(job.jobId)).length;
+  useEffect(() => {
+    if (box.current) box.current.indeterminate = count > 0 && count < jobs.length;
+  }, [count, jobs.length]);
+  return h("td", {}, h("input", {
+    ...{ ref: box, type: "checkbox", "aria-label": "Select all jobs that are shown", checked: count > 0 && count === jobs.length },
+    onchange: (/** @type {any} */ event) => selection.select(jobs.map(idOf), event.target.checked),
+  }));
 }
 
 /**
  * @param {JobSummary} job
+ * @param {string} label of its pipeline
  * @param {number} now milliseconds since 1970
  */
-function durationOf({ startedAt, endedAt }, now) {
-  if (startedAt === null) return null;
-  return duration((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt));
+function cellsOf({ jobId, title, status, stage, progress, failure, model, usage, createdAt, startedAt, endedAt }, label, now) {
+  const running = status === "in_progress" && stage !== null;
+  const took = startedAt === null ? null : duration((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt));
+  return [
+    titleCell(title ?? label, `/console/jobs/${jobId}`, jobId),
+    cell("Status", [h(StatusBadge, { status }), " ",
+      running && h("span", { class: "note" }, `${sentenceCase(stage)}, ${Math.floor(progress)}%`),
+      failure && h("span", { class: "note" }, failure.code)]),
+    cell("Kind", label, "extra"),
+    cell("Model", model, "extra"),
+    cell("Duration", took, "figure"),
+    cell("Cost", totalCostOf(usage), "figure extra"),
+    cell("Created", h("time", { datetime: createdAt, title: time(createdAt) }, ago(createdAt, Math.max(now, Date.parse(createdAt))))),
+  ];
 }
 
 /**
- * @param {string} label
- * @param {string | null} value
+ * The ids from one job to the other, in the order of the list.
+ * @param {readonly JobSummary[]} jobs
+ * @param {string} one
+ * @param {string} other
  */
-function figure(label, value) {
-  return h("td", { "data-label": label, class: value === null ? "figure none" : "figure" }, value ?? "–");
+function between(jobs, one, other) {
+  const ids = jobs.map(idOf);
+  const [from = 0, to = 0] = [ids.indexOf(one), ids.indexOf(other)].map((each) => Math.max(0, each)).sort((a, b) => a - b);
+  return ids.slice(from, to + 1);
+}
+
+/**
+ * Arrow keys move the focus from one row's checkbox to the next; with Shift they select that row as the one before.
+ * @param {KeyboardEvent} event
+ * @param {Selection} selection
+ */
+function moveSelection(event, { ids, select }) {
+  const { key, shiftKey, target } = event;
+  if ((key !== "ArrowDown" && key !== "ArrowUp") || !(target instanceof HTMLElement)) return;
+  const boxes = /** @type {HTMLElement[]} */ ([...(target.closest("table")?.querySelectorAll("[data-job]") ?? [])]);
+  const at = boxes.indexOf(target);
+  const from = target.dataset["job"];
+  const next = at < 0 ? null : boxes[at + (key === "ArrowDown" ? 1 : -1)];
+  if (!next || from === undefined) return;
+  event.preventDefault();
+  if (shiftKey) select([from, next.dataset["job"] ?? ""], ids.has(from));
+  next.focus();
 }

@@ -1,8 +1,9 @@
 /** A button that opens a list of links and actions below it. */
 
 import { h, setAttribute } from "../app/dom.js";
+import { icon } from "../app/icons.js";
 
-/** @typedef {{ label: string, path?: string, act?: () => unknown, current?: boolean }} MenuItem a link if it has a path, else a button */
+/** @typedef {{ label: string, path?: string, act?: () => unknown, current?: boolean, pressed?: boolean }} MenuItem a link if it has a path, else a button, which can be pressed */
 
 /** Every menu has an id, with which its button names its list. */
 let menuCount = 0;
@@ -18,10 +19,10 @@ export function menu(label, items, { end = false } = {}) {
   const id = `menu-${menuCount}`;
   const button = h("button", { type: "button", class: "menu-button", "aria-expanded": "false", "aria-controls": id },
     h("span", { class: "menu-label", dir: "auto" }, label));
-  const list = h("ul", { id, class: end ? "menu-list at-end" : "menu-list", hidden: true }, items.map(({ label: text, path, act, current }) =>
+  const list = h("ul", { id, class: end ? "menu-list at-end" : "menu-list", hidden: true }, items.map(({ label: text, path, act, current, pressed }) =>
     h("li", {}, path
       ? h("a", { href: path, "aria-current": current && "page" }, text)
-      : h("button", { type: "button", onclick: act }, text))));
+      : h("button", { type: "button", "aria-pressed": pressed === undefined ? null : String(pressed), onclick: act }, pressed && icon("check"), text))));
   const element = h("div", { class: "menu" }, button, list);
   if (items.some(({ current }) => current)) setAttribute(button, "data-current", true);
 

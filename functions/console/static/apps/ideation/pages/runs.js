@@ -4,52 +4,56 @@
 /** @import { Context } from "../../../core/app/context.js" */
 /** @import { Page } from "../../../core/app/router.js" */
 
+import { ListWatch } from "../../../millrace.js";
 import { h } from "../../../core/app/dom.js";
 import { statusLabel } from "../../../core/app/labels.js";
-import { statusBadge, timeOf } from "../../../core/parts/facts.js";
+import { h as component } from "../../../core/app/preact.js";
+import { StatusBadge, TimeAgo } from "../../../core/parts/facts.js";
 import { filterBar } from "../../../core/parts/filters.js";
-import { pagedList } from "../../../core/parts/paged_list.js";
+import { cell, titleCell } from "../../../core/parts/item_table.js";
+import { Empty, liveList } from "../../../core/parts/live_list.js";
 import { FORM, runPath } from "../paths.js";
 
-const PAGE = 20;
+const PAGE = 50;
 /** @type {[string, string][]} */
 const STATUSES = ["running", "completed", "failed", "cancelled"].map((each) => [each, statusLabel(each)]);
+
+/** @typedef {{ status?: string }} RunFilter */
 
 /**
  * @param {Context} context
  * @returns {Page}
  */
-export function runsPage(context) {
+export function runsPage({ millrace, setQuery, signIn }) {
   const filters = filterBar([{ name: "status", label: "Status", choices: STATUSES }], (query) => {
-    context.setQuery(query);
-    void runs.reload();
+    setQuery(query);
+    list.setFilter(filters.values());
   });
-  const body = h("tbody", {});
-  const head = ["Run", "Status", "Created"].map((name) => h("th", { scope: "col" }, name));
-  const runs = pagedList({
-    fetch: async (cursor) => {
-      const page = await context.millrace.listIdeations({ ...filters.values(), limit: PAGE, cursor });
-      return { items: page.runs, cursor: page.cursor };
-    },
-    row: runRow,
-    list: body,
-    frame: h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Runs, newest first"), h("thead", {}, h("tr", {}, head)), body),
-    empty: () => h("p", { class: "empty" }, "No runs found. ", h("a", { href: FORM }, "Create one")),
-    signIn: context.signIn,
+  /** @type {ListWatch<RunSummary, RunFilter>} */
+  const list = new ListWatch(async (page) => {
+    const { runs, cursor } = await millrace.listIdeations({ ...page, limit: PAGE });
+    return { items: runs, cursor };
+  }, filters.values(), {
+    idOf: ({ runId }) => runId,
+    isLive: ({ status }) => status === "running",
+    updatedAt: (run) => run.updatedAt,
+    matches: (run, { status }) => !status || run.status === status,
   });
-  void runs.reload();
+  const runs = liveList({
+    ...{ list, name: "runs", signIn, caption: "Runs, newest first", columns: ["Run", "Status", "Created"] },
+    empty: component(Empty, { icon: "bulb", text: "No runs found.", action: component("a", { class: "button main", href: FORM }, "Create a run") }),
+    idOf: ({ runId }) => runId,
+    cells: ({ runId, title, status, createdAt }) => [
+      titleCell(title, runPath(runId), runId),
+      cell("Status", component(StatusBadge, { status })),
+      cell("Created", component(TimeAgo, { iso: createdAt })),
+    ],
+  });
   return {
     title: "Runs",
     element: h("div", {},
       h("div", { class: "page-head" }, h("h1", {}, "Runs"), h("a", { class: "button main", href: FORM }, "New run")),
       h("p", { class: "lead" }, "Brainstorming runs are kept until you delete them."), filters.element, runs.element),
+    leave: runs.stop,
   };
-}
-
-/** @param {RunSummary} run */
-function runRow({ runId, title, status, createdAt }) {
-  return h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: runPath(runId) }, title), h("span", { class: "id" }, runId)),
-    h("td", { "data-label": "Status" }, statusBadge(status)),
-    h("td", { "data-label": "Created" }, timeOf(createdAt)));
 }

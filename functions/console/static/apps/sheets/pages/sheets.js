@@ -6,51 +6,56 @@
 
 import { h } from "../../../core/app/dom.js";
 import { bytes } from "../../../core/app/format.js";
-import { timeOf } from "../../../core/parts/facts.js";
+import { h as component } from "../../../core/app/preact.js";
+import { TimeAgo } from "../../../core/parts/facts.js";
 import { filterBar } from "../../../core/parts/filters.js";
-import { pagedList } from "../../../core/parts/paged_list.js";
+import { cell, titleCell } from "../../../core/parts/item_table.js";
+import { Empty, liveList } from "../../../core/parts/live_list.js";
+import { ListWatch } from "../../../millrace.js";
 import { newSheetZone } from "../parts/drop_zone.js";
-import { STATES, stateBadge } from "../parts/states.js";
+import { STATES, StateBadge } from "../parts/states.js";
 import { sheetPath } from "../paths.js";
 
-const PAGE = 20;
+const PAGE = 50;
+
+/** @typedef {{ state?: string }} SheetFilter */
 
 /**
  * @param {Context} context
  * @returns {Page}
  */
 export function sheetsPage(context) {
+  const { millrace, setQuery, signIn } = context;
   const filters = filterBar([{ name: "state", label: "State", choices: Object.entries(STATES) }], (query) => {
-    context.setQuery(query);
-    void sessions.reload();
+    setQuery(query);
+    list.setFilter(filters.values());
   });
-  const body = h("tbody", {});
-  const head = ["Workbook", "State", "Size", "Changed"].map((name) => h("th", { scope: "col" }, name));
-  const sessions = pagedList({
-    fetch: async (cursor) => {
-      const page = await context.millrace.sheets.list({ ...filters.values(), limit: PAGE, cursor });
-      return { items: page.sessions, cursor: page.cursor };
-    },
-    row,
-    list: body,
-    frame: h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Workbooks, newest first"), h("thead", {}, h("tr", {}, head)), body),
-    empty: () => h("p", { class: "empty" }, "No workbooks yet."),
-    signIn: context.signIn,
+  /** @type {ListWatch<SessionDetail, SheetFilter>} */
+  const list = new ListWatch(async (page) => {
+    const { sessions, cursor } = await millrace.sheets.list({ ...page, limit: PAGE });
+    return { items: sessions, cursor };
+  }, filters.values(), {
+    idOf: ({ sessionId }) => sessionId,
+    isLive: ({ activeJobId }) => activeJobId !== null,
+    updatedAt: (session) => session.updatedAt,
+    matches: (session, { state }) => !state || session.state === state,
   });
-  void sessions.reload();
+  const sessions = liveList({
+    ...{ list, name: "workbooks", signIn, caption: "Workbooks, newest first", columns: ["Workbook", "State", "Size", "Changed"] },
+    empty: component(Empty, { icon: "grid", text: "No workbooks yet. Choose a file above." }),
+    idOf: ({ sessionId }) => sessionId,
+    cells: ({ sessionId, title, state, file, updatedAt }) => [
+      titleCell(title, sheetPath(sessionId), sessionId),
+      cell("State", component(StateBadge, { state })),
+      cell("Size", bytes(file.bytes), "figure"),
+      cell("Changed", component(TimeAgo, { iso: updatedAt })),
+    ],
+  });
   return {
     title: "Sheets",
     element: h("div", {}, h("h1", {}, "Sheets"),
       h("p", { class: "lead" }, "Drop a workbook, ask about it, and let the model change it. Every change can be undone."),
       newSheetZone(context), filters.element, sessions.element),
+    leave: sessions.stop,
   };
-}
-
-/** @param {SessionDetail} session */
-function row({ sessionId, title, state, file, updatedAt }) {
-  return h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: sheetPath(sessionId) }, title), h("span", { class: "id" }, sessionId)),
-    h("td", { "data-label": "State" }, stateBadge(state)),
-    h("td", { "data-label": "Size" }, bytes(file.bytes)),
-    h("td", { "data-label": "Changed" }, timeOf(updatedAt)));
 }

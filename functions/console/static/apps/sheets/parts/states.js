@@ -2,7 +2,9 @@
 
 /** @import { SessionDetail } from "../../../../../../docs/api/types" */
 
-import { h } from "../../../core/app/dom.js";
+import { h as element } from "../../../core/app/dom.js";
+import { Icon, icon, iconOfStatus } from "../../../core/app/icons.js";
+import { h } from "../../../core/app/preact.js";
 
 /** @type {Record<string, string>} */
 export const STATES = { INITIALIZING: "Waiting for its file", ACTIVE: "Active", ERROR: "Needs help", CLOSED: "Closed" };
@@ -12,7 +14,14 @@ const STATUSES = { INITIALIZING: "in_progress", ACTIVE: "completed", ERROR: "fai
 
 /** @param {string} state */
 export function stateBadge(state) {
-  return h("span", { class: "badge", "data-status": STATUSES[state] ?? "pending" }, STATES[state] ?? state);
+  const status = STATUSES[state] ?? "pending";
+  return element("span", { class: "badge", "data-status": status }, icon(iconOfStatus(status)), STATES[state] ?? state);
+}
+
+/** The badge as a component. @param {{ state: string }} properties */
+export function StateBadge({ state }) {
+  const status = STATUSES[state] ?? "pending";
+  return h("span", { class: "badge", "data-status": status }, h(Icon, { name: iconOfStatus(status) }), STATES[state] ?? state);
 }
 
 /**

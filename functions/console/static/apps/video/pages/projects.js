@@ -6,13 +6,16 @@
 
 import { h } from "../../../core/app/dom.js";
 import { keyPerContent } from "../../../core/app/idempotency_key.js";
-import { timeOf } from "../../../core/parts/facts.js";
+import { h as component } from "../../../core/app/preact.js";
+import { TimeAgo } from "../../../core/parts/facts.js";
 import { selectField, textField } from "../../../core/parts/fields.js";
 import { form } from "../../../core/parts/form.js";
-import { pagedList } from "../../../core/parts/paged_list.js";
+import { cell, titleCell } from "../../../core/parts/item_table.js";
+import { Empty, liveList } from "../../../core/parts/live_list.js";
+import { ListWatch } from "../../../millrace.js";
 import { projectPath } from "../paths.js";
 
-const PAGE = 20;
+const PAGE = 50;
 /** @type {readonly (readonly [string, string])[]} */
 const FORMATS = [["landscape", "Landscape, 1280 × 720"], ["portrait", "Portrait, 720 × 1280"], ["square", "Square, 1080 × 1080"]];
 
@@ -21,25 +24,29 @@ const FORMATS = [["landscape", "Landscape, 1280 × 720"], ["portrait", "Portrait
  * @returns {Page}
  */
 export function projectsPage(context) {
-  const body = h("tbody", {});
-  const head = ["Video", "Scenes", "Length", "Changed"].map((name) => h("th", { scope: "col" }, name));
-  const projects = pagedList({
-    fetch: async (cursor) => {
-      const page = await context.millrace.projects.list({ limit: PAGE, cursor });
-      return { items: page.projects, cursor: page.cursor };
-    },
-    row,
-    list: body,
-    frame: h("table", { class: "list" }, h("caption", { class: "visually-hidden" }, "Videos, newest first"), h("thead", {}, h("tr", {}, head)), body),
-    empty: () => h("p", { class: "empty" }, "No videos yet."),
-    signIn: context.signIn,
+  const { millrace, signIn } = context;
+  /** @type {ListWatch<ProjectSummary, {}>} */
+  const list = new ListWatch(async ({ cursor }) => {
+    const page = await millrace.projects.list({ limit: PAGE, cursor });
+    return { items: page.projects, cursor: page.cursor };
+  }, {}, { idOf: ({ projectId }) => projectId, updatedAt: (project) => project.updatedAt });
+  const projects = liveList({
+    ...{ list, name: "videos", signIn, caption: "Videos, newest first", columns: ["Video", "Scenes", "Length", "Changed"] },
+    empty: component(Empty, { icon: "film", text: "No videos yet. Create one with the form above." }),
+    idOf: ({ projectId }) => projectId,
+    cells: ({ projectId, title, scenes, durationInFrames, format, updatedAt }) => [
+      titleCell(title, projectPath(projectId), projectId),
+      cell("Scenes", String(scenes), "figure"),
+      cell("Length", `${(durationInFrames / format.fps).toFixed(1)} s`, "figure"),
+      cell("Changed", component(TimeAgo, { iso: updatedAt })),
+    ],
   });
-  void projects.reload();
   return {
     title: "Videos",
     element: h("div", {}, h("h1", {}, "Videos"),
       h("p", { class: "lead" }, "Say what a video should show. Every scene is played before it is kept, and every change can be undone."),
       newProjectForm(context), projects.element),
+    leave: projects.stop,
   };
 }
 
@@ -60,13 +67,4 @@ function newProjectForm({ millrace, go, signIn }) {
     },
     signIn,
   });
-}
-
-/** @param {ProjectSummary} project */
-function row({ projectId, title, scenes, durationInFrames, format, updatedAt }) {
-  return h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: projectPath(projectId) }, title), h("span", { class: "id" }, projectId)),
-    h("td", { "data-label": "Scenes" }, scenes),
-    h("td", { "data-label": "Length" }, `${(durationInFrames / format.fps).toFixed(1)} s`),
-    h("td", { "data-label": "Changed" }, timeOf(updatedAt)));
 }
