@@ -72,7 +72,7 @@ class LivePage:
         self.page = console.page
         self.state: Locator = self.page.locator(".state")
         self.problem: Locator = self.page.get_by_role("alert")
-        self.happened: Locator = self.page.get_by_role("region", name="What happened").get_by_role("listitem")
+        self.happened: Locator = self.page.get_by_role("region", name="Retries and repairs").get_by_role("listitem")
         self.cards: Locator = self.page.get_by_role("region", name=re.compile("Suggestions|Ideas")).get_by_role(
             "article"
         )

@@ -236,16 +236,18 @@ def test_a_reload_keeps_the_filter_of_a_list(console: Console, user: ApiUser) ->
 
 def rows_are_dense_and_mirrored(page: Page) -> None:
     """Rows have 40 pixels, no column but the first is cut, and columns begin at the right where texts do."""
-    heights = page.eval_on_selector_all(".list tbody tr", "rows => rows.map((row) => row.getBoundingClientRect().height)")
+    rows, heads = ".list tbody tr", ".list thead th"
+    heights = page.eval_on_selector_all(rows, "rows => rows.map((row) => row.getBoundingClientRect().height)")
     assert set(heights) == {40}
     cut = "cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"
     assert page.eval_on_selector_all(".list :is(thead th, td)", cut) == []
     places = "cells => cells.map((cell) => cell.getBoundingClientRect().x)"
+    begins = page.eval_on_selector_all(heads, places)
+    assert begins == sorted(begins)
     page.evaluate("document.documentElement.dir = 'rtl'")
-    mirrored = page.eval_on_selector_all(".list thead th", places)
+    mirrored = page.eval_on_selector_all(heads, places)
     page.evaluate("document.documentElement.removeAttribute('dir')")
     assert mirrored == sorted(mirrored, reverse=True)
-    assert page.eval_on_selector_all(".list thead th", places) == sorted(mirrored)
 
 
 def test_a_list_is_live_searched_and_acts_on_selected_jobs(console: Console, user: ApiUser) -> None:

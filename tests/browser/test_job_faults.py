@@ -92,7 +92,7 @@ def test_the_page_reconnects_to_a_restarted_server(console: Console, user: ApiUs
     job.until_text(50)
     console.tab.expect_complaints("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     with stack.down("stream"):
-        expect(job.state).to_have_text("Connection lost. Reconnecting …")
+        expect(job.state).to_have_text("Connection lost. Reconnecting…")
         console.tab.picture("job-connection-lost")
     user.release(job.id)
     job.is_complete()
@@ -122,7 +122,7 @@ def test_a_tab_that_was_offline_catches_up(console: Console, user: ApiUser, stac
     console.tab.expect_complaints("ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
     console.tab.offline(on=True)
     with stack.down("stream"):
-        expect(job.state).to_have_text("Connection lost. Reconnecting …")
+        expect(job.state).to_have_text("Connection lost. Reconnecting…")
     seen = job.text
     user.release(job.id)
     wait_until(lambda: len(user.job(job.id)["text"]) > len(seen) + 200)

@@ -39,7 +39,7 @@ def test_the_text_grows_while_the_model_writes(console: Console, user: ApiUser, 
     job = console.job(job_that_hangs(user, model))
     wait_until(lambda: len(user.job(job.id)["text"]) > 200)
     job.until_text(200)
-    expect(job.state).to_have_text("Generate suggestions …")
+    expect(job.state).to_have_text("Generate suggestions…")
     expect(job.cards.first).to_be_visible()
     audit(console.tab, "job-live")
 
@@ -143,9 +143,9 @@ def test_a_job_of_another_user_and_a_missing_job_have_different_errors(
 ) -> None:
     console.tab.expect_complaints("40[34]")
     theirs = console.job(new_user().new_job(AT_ONCE))
-    expect(theirs.problem).to_contain_text("This belongs to another user")
+    expect(theirs.problem).to_contain_text("Another user owns this")
     gone = console.job(f"job_{'0' * 26}")
-    expect(gone.problem).to_contain_text("This was not found")
+    expect(gone.problem).to_contain_text("Not found")
     audit(console.tab, "job-gone")
 
 

@@ -110,7 +110,7 @@ def test_the_page_shows_a_queued_render_which_can_be_cancelled_and_resumed(conso
     create(user, project_id, quality="draft")
     video = VideoPage(console, project_id)
     newest = video.page.get_by_role("region", name="File").get_by_role("listitem").first
-    expect(newest.get_by_text("Queued: number 1 of those that wait.")).to_be_visible()
+    expect(newest.get_by_text("Queued: position 1.")).to_be_visible()
     newest.get_by_role("button", name="Cancel").click()
     expect(newest.get_by_text("Cancelled.")).to_be_visible()
     assert user.cancel(first["jobId"]).status_code == 200

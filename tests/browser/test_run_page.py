@@ -63,7 +63,7 @@ def test_a_retry_keeps_the_finished_ideas_and_shows_none_twice(console: Console,
     run = console.run(created["runId"])
     run.until_ideas(1)
     user.release(created["jobId"])
-    expect(run.happened).to_contain_text(["The connection to the model broke"])
+    expect(run.happened).to_contain_text(["The connection to the model was lost"])
     made = run.is_complete()
     assert made["transform"]["retryCount"] == 1
     assert len(made["ideas"]) == 10
@@ -100,7 +100,7 @@ def test_a_run_is_complete_after_its_job_has_expired(tab: Tab, user: ApiUser) ->
     tab.page.reload()
     assert run.is_complete() == watched
     expect(run.problem).to_have_count(0)
-    tab.page.get_by_text("Lineage").click()
+    tab.page.get_by_text("History (inputs and outputs)").click()
     expect(tab.page.get_by_text("ideas.v1").first).to_be_visible()
     audit(tab, "run-reopened")
 
@@ -127,7 +127,7 @@ def test_a_run_is_deleted_after_a_confirmation(console: Console, user: ApiUser) 
 def test_a_new_run_can_start_with_the_parameters_of_another(console: Console, user: ApiUser) -> None:
     old = finished_run(user, ideaCount=2, arrangement="rank")
     run = console.run(old["runId"])
-    run.button("Start over").click()
+    run.button("Use these settings again").click()
     expect(console.page.get_by_label("How many ideas")).to_have_value("2")
     console.page.get_by_role("button", name="Start brainstorming").click()
     console.page.wait_for_url("**/console/ideations/run_*")

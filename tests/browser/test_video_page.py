@@ -181,7 +181,7 @@ def test_two_revisions_are_compared_beside_each_other(console: Console, user: Ap
     comparison = video.page.get_by_role("region", name="Before and after revision 3")
     for index, title in enumerate(["Plain", "Bold"]):
         expect(comparison.frame_locator("iframe").nth(index).get_by_role("heading", name=title)).to_be_visible()
-    comparison.get_by_label("Time of both films").fill("20")
+    comparison.get_by_label("Position in both videos").fill("20")
     for index in range(2):
         expect(comparison.frame_locator("iframe").nth(index).get_by_text("frame 20")).to_be_visible()
     audit(console.tab, "video-compared")

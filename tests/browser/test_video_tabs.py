@@ -114,10 +114,10 @@ def test_one_scene_is_taken_back_and_all_others_stay(first: VideoPage, user: Api
     expect(first.revisions).to_have_count(3)
     first.say("delete scene 2")
     expect(first.scenes).to_have_count(1)
-    first.page.get_by_role("button", name="Take back what revision 3 has changed of Hello").click()
+    first.page.get_by_role("button", name="Undo what revision 3 changed in Hello").click()
     expect(first.revisions).to_have_count(5)
     after = get_project(user, first.id)["scenes"]
     assert [(each["sceneId"], each["version"]) for each in after] == [(scenes[0]["sceneId"], scenes[0]["version"])]
-    first.page.get_by_role("button", name="Take back what revision 4 has changed of Numbers").click()
+    first.page.get_by_role("button", name="Undo what revision 4 changed in Numbers").click()
     expect(first.scenes).to_have_count(2)
     assert [each["sceneId"] for each in get_project(user, first.id)["scenes"]] == [each["sceneId"] for each in scenes]

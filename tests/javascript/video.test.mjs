@@ -108,9 +108,9 @@ test("a render is told in words: queued, preparing, its chunks, joining", () => 
   const render = { status: "queued", position: 2, progress: 0, chunks: null, chunksRendered: 0 };
   const stage = (name) => ({ type: "stage", stage: name, index: 1, of: 4, attempt: 1 });
   const chunk = (number) => ({ type: "chunkRendered", key: `chunk-${number}`, chunk: number, of: 5 });
-  assert.equal(stateOf(render, null).words, "Queued: number 2 of those that wait.");
+  assert.equal(stateOf(render, null).words, "Queued: position 2.");
   const queued = { type: "renderQueued", key: "queue", position: 1 };
-  assert.equal(stateOf(render, told(stage("await_turn"), queued)).words, "Queued: number 1 of those that wait.");
+  assert.equal(stateOf(render, told(stage("await_turn"), queued)).words, "Queued: position 1.");
   assert.equal(stateOf(render, told(stage("await_turn"), queued, stage("plan_render"))).words, "Preparing…");
   const two = [stage("render_chunk"), chunk(1), { type: "progress", progress: 15 }, chunk(4)];
   assert.deepEqual(stateOf(render, told(...two)), { words: "Rendering: 2 of 5 chunks.", progress: 15 });

@@ -91,7 +91,7 @@ test("a cancelled job gives the focus to its state, and no other button takes th
   cancel.focus();
   cancel.click();
   cancel.click(); // the second click of a double click asks for nothing
-  await until(() => cancel.textContent === "Cancelling …");
+  await until(() => cancel.textContent === "Cancelling…");
   assert.equal(document.activeElement, cancel);
   end();
   await until(() => stateOf(page).startsWith("Cancelled"));

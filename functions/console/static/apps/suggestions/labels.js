@@ -2,11 +2,11 @@
 
 /** @type {Record<string, string>} */
 export const TYPES = {
-  enhancement: "Enhancement of an existing feature",
+  enhancement: "Enhancement",
   "new-capability": "New capability",
   optimization: "Optimisation",
-  "ui-improvement": "Better user interface",
-  integration: "Integration with another product",
+  "ui-improvement": "UI improvement",
+  integration: "Integration",
 };
 /** @type {Record<string, string>} */
 export const PRIORITIES = { low: "Low", medium: "Medium", high: "High", critical: "Critical" };

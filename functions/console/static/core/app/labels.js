@@ -14,7 +14,7 @@ export const STATUSES = {
   delivered: "Delivered",
   discarded: "Not sent",
   erasing: "Erasing",
-  settling: "Waiting to look again",
+  settling: "Waiting to check again",
 };
 
 /** @type {Record<string, string>} */
@@ -29,7 +29,7 @@ const RESETS = {
   MODEL_NOT_READY: "The model was still being loaded",
   MODEL_TIMEOUT: "The model stopped responding",
   MODEL_UNAVAILABLE: "The model could not be reached",
-  MODEL_DISCONNECTED: "The connection to the model broke",
+  MODEL_DISCONNECTED: "The connection to the model was lost",
 };
 
 /** @param {string} status */

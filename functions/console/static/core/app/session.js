@@ -9,7 +9,7 @@ const REFUSED = /** @type {Record<string, string>} */ ({
   access_denied: "The sign-in was cancelled, or the sign-in service does not allow it.",
   login_required: "The sign-in service asks you to sign in again.",
   temporarily_unavailable: "The sign-in service is busy. Try again.",
-  server_error: "The sign-in service met an error. Try again.",
+  server_error: "The sign-in service failed. Try again.",
 });
 /** The statuses with which a provider refuses a code or a refresh token: RFC 6749, section 5.2, and 403 of some. */
 const REFUSALS = [400, 401, 403];

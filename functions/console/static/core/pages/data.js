@@ -20,8 +20,8 @@ const EVERY = 3000;
 export function dataPage(context) {
   const erase = confirmButton({
     label: "Erase my data",
-    question: "Erase everything that is stored of you?",
-    text: "All your jobs, runs, sessions, projects, agents and webhooks are removed permanently. It cannot be undone. For about an hour you cannot store anything new.",
+    question: "Erase all your data?",
+    text: "All your jobs, runs, sessions, projects, agents and webhooks are deleted. This cannot be undone. For about an hour you cannot create anything new.",
     yes: "Erase everything",
     act: async () => context.go(`/console/data/${(await context.millrace.eraseData()).erasureId}`),
     signIn: context.signIn,
@@ -29,7 +29,7 @@ export function dataPage(context) {
   return {
     title: "Your data",
     element: h("div", { class: "narrow" }, h("h1", {}, "Your data"),
-      h("p", {}, "You can have everything erased that is stored of you. Jobs expire by themselves soon after they have ended; what you keep, such as runs, sessions and projects, does not."),
+      h("p", {}, "You can erase everything that is stored for you. Ended jobs expire after some time. Runs, sessions and projects stay until you delete them."),
       h("p", { class: "actions" }, erase)),
   };
 }
@@ -73,7 +73,7 @@ function reportOf(context, erasure, read) {
     factList([
       ["Status", statusBadge(erasure.status)],
       ["Begun", timeOf(erasure.createdAt)],
-      erasure.completedAt !== null ? ["Completed", timeOf(erasure.completedAt)] : ["Looks again", timeOf(erasure.settlesAt)],
+      erasure.completedAt !== null ? ["Completed", timeOf(erasure.completedAt)] : ["Checks again", timeOf(erasure.settlesAt)],
     ]),
     erasure.status === "failed" && h("p", { class: "actions" },
       h("button", { type: "button", class: "button main", onclick: again }, "Continue the erasure")),

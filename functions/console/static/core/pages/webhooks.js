@@ -34,8 +34,8 @@ const USUAL = ["job.completed", "job.failed"];
 /** @type {Record<string, string>} */
 const REASONS = {
   owner: "You have disabled it",
-  gone: "Its server answered that it is gone (410)",
-  failing: "It failed for five days",
+  gone: "The receiver answered 410 Gone",
+  failing: "All deliveries failed for five days",
 };
 
 /**
@@ -63,7 +63,7 @@ export function webhooksPage({ millrace, signIn }) {
     title: "Webhooks",
     element: h("div", {},
       h("div", { class: "page-head" }, h("h1", {}, "Webhooks"), h("a", { class: "button main", href: "/console/webhooks/new" }, "New webhook")),
-      h("p", { class: "lead" }, "A webhook is a URL of yours that gets a signed request when something happens to a job."), webhooks.element),
+      h("p", { class: "lead" }, "A webhook is your URL. Millrace sends a signed request to it when the status of a job changes."), webhooks.element),
     leave: webhooks.stop,
   };
 }
@@ -182,13 +182,13 @@ function actions({ millrace, signIn, go }, { webhookId, status }, changedTo, del
   const toggle = confirmButton({
     ...{ label: wanted === "enabled" ? "Enable" : "Disable", yes: wanted === "enabled" ? "Enable it" : "Disable it", no: "Leave it as it is", signIn },
     ...(wanted === "enabled"
-      ? { question: "Enable this webhook?", text: "Events are sent to it again. You can send those again that it missed." }
-      : { question: "Disable this webhook?", text: "Nothing is sent to it until you enable it." }),
+      ? { question: "Enable this webhook?", text: "Events are sent to it again. After that you can send the events again that it missed." }
+      : { question: "Disable this webhook?", text: "No events are sent to it until you enable it." }),
     act: async () => changedTo(await millrace.webhooks.update(webhookId, { status: wanted }), `The webhook is ${wanted}`),
   });
   const remove = confirmButton({
     ...{ label: "Delete", question: "Delete this webhook?", yes: "Delete it", signIn },
-    text: "Nothing more is sent to it. To only stop it, disable it.",
+    text: "No more events are sent to it. To stop it for a while, disable it instead.",
     act: async () => {
       await millrace.webhooks.delete(webhookId);
       go("/console/webhooks");
@@ -240,11 +240,11 @@ function webhookForm({ signIn }, webhook, save) {
   });
   const pipelines = textField({
     ...{ name: "pipelines", label: LABELS.pipelines, value: webhook?.pipelines?.join(", ") ?? "" },
-    hint: "Names with commas between them. Leave it empty for all pipelines.",
+    hint: "Names separated by commas. Leave it empty for all pipelines.",
   });
   const include = checkboxField({
     ...{ name: "include", label: LABELS.include, value: webhook?.include ?? [], choices: [["result", "Result, up to 16 kB"]] },
-    hint: "Without it, an event says what happened, without input and output.",
+    hint: "Otherwise an event contains neither input nor output.",
   });
   const description = textField({ name: "description", label: LABELS.description, max: 200, value: webhook?.description ?? "" });
   return form({

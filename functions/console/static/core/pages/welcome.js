@@ -22,8 +22,8 @@ function welcome(signIn) {
       "you see the same text, nothing is lost and nothing appears twice."),
     h("p", { class: "actions" }, h("button", { type: "button", class: "button main", onclick: signIn }, "Sign in")),
     h("ul", { class: "promises" },
-      promise("It runs without you", "A durable pipeline runs every stage. A stage that fails starts again from its checkpoint."),
-      promise("It shows what happens", "You see every retry and every repair when it happens."),
+      promise("It runs without you", "Jobs keep running when you close the page. A failed stage restarts from its last checkpoint."),
+      promise("It shows every step", "You see every retry and every repair when it happens."),
       promise("It can be stopped", "Cancel a job within a second. Resume a failed or cancelled job from its last checkpoint.")));
 }
 

@@ -72,7 +72,7 @@ export function webhookDeliveries({ millrace, signIn, announce }, webhookId) {
   const deliveries = liveList({
     ...{ list, name: "deliveries", signIn, caption: "Deliveries, newest event first", class: "list deliveries" },
     columns: ["Event", "Status", "Attempts", "Time", "Actions"],
-    empty: component(Empty, { icon: "hook", text: "Nothing was sent to it in the last 30 days." }),
+    empty: component(Empty, { icon: "hook", text: "No deliveries in the last 30 days." }),
     idOf: ({ deliveryId }) => deliveryId,
     cells: (delivery) => cellsOf(delivery, replay),
   });
@@ -89,7 +89,7 @@ export function webhookDeliveries({ millrace, signIn, announce }, webhookId) {
  * @param {() => unknown} refresh
  */
 function recoveryForm(recover, refresh) {
-  const since = selectField({ name: "since", label: "Send again what did not arrive in", value: "24", choices: SINCE });
+  const since = selectField({ name: "since", label: "Send undelivered events of", value: "24", choices: SINCE });
   const element = h("form", { class: "filters", "aria-label": "Recovery" }, since.element,
     h("p", { class: "actions" },
       h("button", { class: "button" }, "Send again"),

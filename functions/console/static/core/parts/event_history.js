@@ -17,7 +17,7 @@ export function EventHistory({ resets, announce }) {
     announced.current = resets.length;
   }, [resets]);
   if (resets.length === 0) return null;
-  return h(Panel, { id: "event-history", heading: "What happened" }, h("ol", { class: "event-history" }, resets.map((reset) =>
+  return h(Panel, { id: "event-history", heading: "Retries and repairs" }, h("ol", { class: "event-history" }, resets.map((reset) =>
     h("li", { key: reset.id, "data-reason": reset.reason }, h("strong", {}, resetLabel(reset.reason)), h("span", {}, explanation(reset))))));
 }
 

@@ -34,11 +34,11 @@ export function JobControls({ watch, snapshot, signIn, alternatives }) {
     h("div", { class: "state-line" },
       h("span", { class: "state-mark", "data-state": faults > 0 && live ? "lost" : state }),
       h("p", { class: "state", role: "status", tabindex: "-1", ref: line }, stateText(snapshot)),
-      h("span", { class: "percent", "aria-hidden": "true" }, hasEnded(snapshot) ? "" : `${Math.floor(view.progress)} %`),
+      h("span", { class: "percent", "aria-hidden": "true" }, hasEnded(snapshot) ? "" : `${Math.floor(view.progress)}%`),
       (live || isUnconnected(snapshot)) && h("p", { class: "actions" }, h("button", {
         ...{ type: "button", class: "button small", "aria-disabled": cancelling ? "true" : null },
         onclick: () => cancelling || attempt("cancel"),
-      }, cancelling ? "Cancelling …" : "Cancel"))),
+      }, cancelling ? "Cancelling…" : "Cancel"))),
     h("progress", { max: 100, value: view.progress, "aria-label": "Progress", "data-state": state }),
     snapshot.quiet && h(QuietNote, { quiet: snapshot.quiet }),
     problem && h(ProblemCard, { problem, actions: inCard, details: failureDetails(snapshot, problem) }),
@@ -130,12 +130,12 @@ function stateText({ state, view, faults, problem }) {
     case "idle":
       return "";
     case "creating":
-      return "Creating the job …";
+      return "Creating the job…";
     case "connecting":
-      return faults > 0 ? "Connection lost. Reconnecting …" : "Connecting …";
+      return faults > 0 ? "Connection lost. Reconnecting…" : "Connecting…";
     case "streaming":
-      if (view.stage === null) return "Waiting for the first stage …";
-      return `${sentenceCase(view.stage)} …`;
+      if (view.stage === null) return "Waiting for the first stage…";
+      return `${sentenceCase(view.stage)}…`;
     case "complete":
       return "Complete";
     case "cancelled":

@@ -61,7 +61,7 @@ export function Empty({ icon, text, action }) {
 }
 
 /**
- * @param {import("../../millrace/problems.js").Problem} problem
+ * @param {import("../../millrace/watch.js").Problem} problem
  * @param {ListWatch<any, any>} list
  * @param {() => void} signIn
  */

@@ -15,8 +15,8 @@ const HEADINGS = {
   unreadable: "The response could not be read",
   idle: "No data for two minutes",
   UNAUTHENTICATED: "Your session has ended",
-  FORBIDDEN: "This belongs to another user",
-  NOT_FOUND: "This was not found",
+  FORBIDDEN: "Another user owns this",
+  NOT_FOUND: "Not found",
   STREAM_LIMIT_EXCEEDED: "Too many live streams are open",
   RATE_LIMIT_EXCEEDED: "Too many requests in one minute",
 };

@@ -49,6 +49,6 @@ function SubtaskItem({ title, state, progress }) {
     { class: "stage", "data-status": state, "aria-current": state === "running" ? "step" : null },
     h("span", { class: "stage-name" }, title),
     h("span", { class: "stage-state" }, state),
-    progress !== null && h("span", { class: "stage-time" }, `${Math.round(progress)} %`),
+    progress !== null && h("span", { class: "stage-time" }, `${Math.round(progress)}%`),
   );
 }

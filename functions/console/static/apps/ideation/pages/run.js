@@ -102,7 +102,7 @@ function showRun(context, run, job, { element, reload }) {
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: RUNS }, "Runs")),
     h("div", { class: "page-head" }, h("h1", { tabindex: "-1" }, run.title), h("p", { class: "actions" },
-      h("button", { type: "button", class: "button small", onclick: again.act }, "Start over"), deleteButton(context, run))),
+      h("button", { type: "button", class: "button small", onclick: again.act }, "Use these settings again"), deleteButton(context, run))),
     h("p", { class: "subtitle" }, status?.element ?? statusBadge(run.status), ` ${run.parameters.platform} · `,
       run.transform?.model && `${run.transform.model} · `, "created ", timeOf(run.createdAt)),
     live?.header,

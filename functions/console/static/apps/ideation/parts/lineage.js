@@ -15,7 +15,7 @@ import { errorCard } from "../../../core/parts/problem_card.js";
  */
 export function lineage({ millrace, signIn }, runId) {
   const content = h("div", {});
-  const element = h("details", { class: "more" }, h("summary", {}, "Lineage"), content);
+  const element = h("details", { class: "more" }, h("summary", {}, "History (inputs and outputs)"), content);
   const load = async () => {
     try {
       fill(content, lineageContent(await millrace.getLineage(runId)));

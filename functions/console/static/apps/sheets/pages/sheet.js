@@ -130,7 +130,7 @@ function showSession(context, first, element) {
     const active = current.state === "ACTIVE";
     const busy = current.activeJobId !== null;
     fill(state, stateBadge(current.state));
-    setText(transport, lost !== null ? "Not connected; trying again." : how === "polling" ? "This network lets no WebSocket through: changes of others appear within three seconds." : "");
+    setText(transport, lost !== null ? "Not connected; trying again." : how === "polling" ? "This network blocks WebSockets: changes that others make appear within three seconds." : "");
     undoButton.disabled = !active || busy || current.undoTo === null;
     redoButton.disabled = !active || busy || current.redoTo === null;
     help.show(current);

@@ -30,7 +30,7 @@ export function StateBadge({ state }) {
  */
 export function obstacleOf({ state, errors, activeJobId }) {
   if (state === "ACTIVE") return null;
-  if (state === "CLOSED") return "This workbook is closed. It can be read and exported no more, only deleted.";
+  if (state === "CLOSED") return "This workbook is closed. You can only delete it.";
   if (activeJobId !== null) return "The workbook is being read…";
-  return errors.at(-1)?.message ?? "The file of this workbook was not uploaded yet.";
+  return errors.at(-1)?.message ?? "The file of this workbook is not uploaded yet.";
 }

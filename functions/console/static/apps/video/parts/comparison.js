@@ -14,7 +14,7 @@ export function comparison({ group, before, after, revision, frame, close }) {
   const stages = [new StageFrame(group, `Before revision ${revision}`), new StageFrame(group, `After revision ${revision}`)];
   const last = Math.max(0, Math.max(lengthOf(before), lengthOf(after)) - 1);
   const time = h("span", { class: "time" });
-  const slider = h("input", { type: "range", min: 0, max: last, step: 1, value: Math.min(frame, last), "aria-label": "Time of both films", oninput: () => seek() });
+  const slider = h("input", { type: "range", min: 0, max: last, step: 1, value: Math.min(frame, last), "aria-label": "Position in both videos", oninput: () => seek() });
   const seek = () => {
     for (const stage of stages) stage.seek(Number(slider.value));
     setText(time, `${(Number(slider.value) / after.format.fps).toFixed(1)} s`);

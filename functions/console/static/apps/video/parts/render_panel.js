@@ -205,7 +205,7 @@ export function stateOf(render, view) {
   const isWaiting = view === null || view.stage === null ? render.status === "queued" : view.stage === "await_turn" && queued !== undefined;
   if (isWaiting) {
     const position = queued?.type === "renderQueued" ? queued.position : render.position;
-    return { words: `Queued: number ${position} of those that wait.`, progress };
+    return { words: `Queued: position ${position}.`, progress };
   }
   const rendered = (view?.news ?? []).filter((each) => each.type === "chunkRendered");
   const of = rendered[0]?.type === "chunkRendered" ? rendered[0].of : render.chunks;

@@ -48,7 +48,7 @@ export function revisionList({ goBack, compare }) {
     return scenes.map(({ change, id, name }) =>
       h("p", { class: "revision-scene" }, h("span", {}, `${name} ${CHANGED[change] ?? change}`),
         h("button", {
-          ...{ type: "button", class: "button small bare", disabled: busy, "aria-label": `Take back what revision ${revision} has changed of ${name}` },
+          ...{ type: "button", class: "button small bare", disabled: busy, "aria-label": `Undo what revision ${revision} changed in ${name}` },
           onclick: () => goBack(revision - 1, id),
         }, "Take back")));
   }
