@@ -44,7 +44,7 @@ function shown(pageOf, answers) {
   };
   const millrace = new Millrace({ api: "http://api", token: "t", fetch });
   const context = {
-    ...{ applications: new Applications([POEM]), config: {}, session: { signedIn: true }, millrace, signIn: () => {}, setQuery: () => {} },
+    ...{ applications: new Applications([POEM]), config: { retention: { jobSeconds: 600, failedJobSeconds: 3600 } }, session: { signedIn: true }, millrace, signIn: () => {}, setQuery: () => {} },
     ...{ announce: () => {}, setTitle: () => {}, go: () => {}, toast: (text) => toasts.push(text) },
   };
   page = pageOf(context);
