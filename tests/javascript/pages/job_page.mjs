@@ -46,6 +46,9 @@ const RUN = {
   transform: { jobId: "job_1", model: "m", agent: null, retryCount: 0, maxRetries: 2, failure: null },
 };
 
+/** A page that is not as it should be by then never will be. */
+const MOST_TURNS = 5_000;
+
 /** Show the page of the job, and return it once the job is shown. */
 const shown = (responses) => shownAt((context) => jobPage(context, "job_1"), responses, ".live");
 
@@ -65,9 +68,13 @@ async function shownAt(pageOf, responses, selector, { times = {} } = {}) {
   return { page, requests, visited };
 }
 
-/** Wait, one turn of the event loop at a time, until the page is as it should be. */
+/** Wait, one turn of the event loop at a time, until the page is as it should be; it needs some tens of turns. */
 async function until(condition) {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let turn = 0; turn < MOST_TURNS; turn += 1) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  throw new Error(`after ${MOST_TURNS} turns the page is: ${document.body.textContent}`);
 }
 
 const labels = (page) => [...page.element.querySelectorAll(".live button")].map((each) => each.textContent);
