@@ -290,9 +290,9 @@ class ActiveJob(ApiModel):
     with `job.lastEventId` as `Last-Event-ID`.
     """
 
-    transform: TransformDetail | None
+    transform: TransformDetail | None = None
 
-    job: JobDetail | None
+    job: JobDetail | None = None
 
 
 class AgentChanges(ApiModel):
@@ -327,16 +327,16 @@ class AgentDetail(ApiModel):
     instructions: str
     """Added to the pipeline's own instructions, which the model gets first."""
 
-    model: str | None
+    model: str | None = None
     """An allowed model; null for the default model."""
 
-    temperature: float | None
+    temperature: float | None = None
     """0 to 2; null for the provider's default."""
 
-    allowed_tools: list[str] | None = Field(alias="allowedTools")
+    allowed_tools: list[str] | None = Field(default=None, alias="allowedTools")
     """Names of the tools that the model may call; null for all tools of the pipeline."""
 
-    max_output_tokens: int | None = Field(alias="maxOutputTokens")
+    max_output_tokens: int | None = Field(default=None, alias="maxOutputTokens")
     """Most tokens of one output; null for the provider's default. An output that is cut off is invalid."""
 
     agent_id: str = Field(alias="agentId")
@@ -356,7 +356,7 @@ class AgentList(ApiModel):
 
     agents: list[AgentDetail]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class AgentRef(ApiModel):
@@ -379,7 +379,7 @@ class ArtefactDetail(ApiModel):
 
     version: int
 
-    made_by: str | None = Field(alias="madeBy")
+    made_by: str | None = Field(default=None, alias="madeBy")
 
     content: dict[str, Any]
 
@@ -395,9 +395,9 @@ class Attempt(ApiModel):
 
     at: datetime
 
-    status_code: int | None = Field(alias="statusCode")
+    status_code: int | None = Field(default=None, alias="statusCode")
 
-    error: SendError | None
+    error: SendError | None = None
 
     milliseconds: int
 
@@ -427,7 +427,7 @@ class BlockRef(ApiModel):
 
     column: int
 
-    digest: str | None
+    digest: str | None = None
 
 
 class BuildError(ApiModel):
@@ -443,11 +443,11 @@ class BuildError(ApiModel):
 
     message: str
 
-    line: int | None
+    line: int | None = None
 
-    column: int | None
+    column: int | None = None
 
-    excerpt: str | None
+    excerpt: str | None = None
 
 
 class Cancelled(ApiModel):
@@ -458,9 +458,9 @@ class Cancelled(ApiModel):
 
     type: Literal["cancelled"]
 
-    stage: str | None
+    stage: str | None = None
 
-    usage: JobUsage | None
+    usage: JobUsage | None = None
 
 
 class Cause(ApiModel):
@@ -471,11 +471,11 @@ class Cause(ApiModel):
 
     kind: Open[Literal["create", "chat", "direct", "revert"]]
 
-    job_id: str | None = Field(alias="jobId")
+    job_id: str | None = Field(default=None, alias="jobId")
 
-    message_id: str | None = Field(alias="messageId")
+    message_id: str | None = Field(default=None, alias="messageId")
 
-    reverted_to: int | None = Field(alias="revertedTo")
+    reverted_to: int | None = Field(default=None, alias="revertedTo")
 
 
 class CellEdit(ApiModel):
@@ -542,9 +542,9 @@ class ChangeMade(ApiModel):
 
     name: str
 
-    before: int | None
+    before: int | None = None
 
-    after: int | None
+    after: int | None = None
 
 
 class ChangeStructure(ApiModel):
@@ -604,7 +604,7 @@ class Choice(ApiModel):
             ]
         ]
         | None
-    )
+    ) = None
 
     confidence: float
 
@@ -673,7 +673,7 @@ class Complete(ApiModel):
 
     type: Literal["complete"]
 
-    result: dict[str, Any] | None
+    result: dict[str, Any] | None = None
 
     usage: JobUsage
 
@@ -698,7 +698,7 @@ class ComponentStage(ApiModel):
 
     key: str
 
-    scene_id: str | None = Field(alias="sceneId")
+    scene_id: str | None = Field(default=None, alias="sceneId")
 
     name: str
 
@@ -796,7 +796,7 @@ class Copy(ApiModel):
 
     holds: str
 
-    days: int | None
+    days: int | None = None
 
 
 class CreatedTicket(ApiModel):
@@ -827,7 +827,7 @@ class DeliveryDetail(ApiModel):
 
     event_type: str = Field(alias="eventType")
 
-    job_id: str | None = Field(alias="jobId")
+    job_id: str | None = Field(default=None, alias="jobId")
     """Null for a test event."""
 
     status: DeliveryStatus
@@ -839,11 +839,11 @@ class DeliveryDetail(ApiModel):
     created_at: datetime = Field(alias="createdAt")
     """The time of the event."""
 
-    next_attempt_at: datetime | None = Field(alias="nextAttemptAt")
+    next_attempt_at: datetime | None = Field(default=None, alias="nextAttemptAt")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
-    body: str | None
+    body: str | None = None
     """Null if the body is no longer stored."""
 
 
@@ -854,7 +854,7 @@ class DeliveryList(ApiModel):
 
     deliveries: list[DeliverySummary]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class DeliverySummary(ApiModel):
@@ -871,7 +871,7 @@ class DeliverySummary(ApiModel):
 
     event_type: str = Field(alias="eventType")
 
-    job_id: str | None = Field(alias="jobId")
+    job_id: str | None = Field(default=None, alias="jobId")
     """Null for a test event."""
 
     status: DeliveryStatus
@@ -883,9 +883,9 @@ class DeliverySummary(ApiModel):
     created_at: datetime = Field(alias="createdAt")
     """The time of the event."""
 
-    next_attempt_at: datetime | None = Field(alias="nextAttemptAt")
+    next_attempt_at: datetime | None = Field(default=None, alias="nextAttemptAt")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
 
 class Delta(ApiModel):
@@ -916,7 +916,7 @@ class ErasureDetail(ApiModel):
 
     settles_at: datetime = Field(alias="settlesAt")
 
-    completed_at: datetime | None = Field(alias="completedAt")
+    completed_at: datetime | None = Field(default=None, alias="completedAt")
 
 
 class ErasureStep(ApiModel):
@@ -954,15 +954,15 @@ class ErrorDetails(ApiModel):
 
     fields: list[FieldError]
 
-    job_id: str | None = Field(alias="jobId")
+    job_id: str | None = Field(default=None, alias="jobId")
 
-    retry_after_seconds: int | None = Field(alias="retryAfterSeconds")
+    retry_after_seconds: int | None = Field(default=None, alias="retryAfterSeconds")
 
-    state: str | None
+    state: str | None = None
 
     allowed: list[str]
 
-    active_job_id: str | None = Field(alias="activeJobId")
+    active_job_id: str | None = Field(default=None, alias="activeJobId")
 
 
 class ErrorEnvelope(ApiModel):
@@ -984,7 +984,7 @@ class EventData(ApiModel):
 
     status: JobStatus
 
-    stage: str | None
+    stage: str | None = None
     """The stage that the job is in, or ended in."""
 
     attempt: int
@@ -1000,11 +1000,11 @@ class EventData(ApiModel):
 
     usage: TokenUsage
 
-    failure: EventFailure | None
+    failure: EventFailure | None = None
 
     created_at: datetime = Field(alias="createdAt")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
     url: str
     """Where the job can be read."""
@@ -1044,7 +1044,7 @@ class Fact(ApiModel):
 
     source: Open[Literal["stated", "learned"]]
 
-    message_id: str | None = Field(alias="messageId")
+    message_id: str | None = Field(default=None, alias="messageId")
 
     at: datetime
 
@@ -1058,7 +1058,7 @@ class Failed(ApiModel):
 
     message: str
 
-    stage: str | None
+    stage: str | None = None
 
     attempt: int
 
@@ -1067,11 +1067,11 @@ class Failed(ApiModel):
     retryable: bool
     """Whether the same request may succeed later."""
 
-    request_id: str | None = Field(alias="requestId")
+    request_id: str | None = Field(default=None, alias="requestId")
 
-    trace_id: str | None = Field(alias="traceId")
+    trace_id: str | None = Field(default=None, alias="traceId")
 
-    usage: JobUsage | None
+    usage: JobUsage | None = None
 
 
 class Fault(ApiModel):
@@ -1081,15 +1081,15 @@ class Fault(ApiModel):
 
     message: str
 
-    stage: str | None
+    stage: str | None = None
 
     attempt: int
 
     retryable: bool
 
-    trace_id: str | None = Field(alias="traceId")
+    trace_id: str | None = Field(default=None, alias="traceId")
 
-    stack_trace: str | None = Field(alias="stackTrace")
+    stack_trace: str | None = Field(default=None, alias="stackTrace")
 
 
 class FieldError(ApiModel):
@@ -1200,25 +1200,25 @@ class HistoryEntry(ApiModel):
 
     type: Open[Literal["stage", "text", "tool", "subtask", "reset", "complete", "error", "cancelled"]]
 
-    stage: str | None
+    stage: str | None = None
 
-    attempt: int | None
+    attempt: int | None = None
 
-    reason: str | None
+    reason: str | None = None
 
-    message: str | None
+    message: str | None = None
 
-    retry_count: int | None = Field(alias="retryCount")
+    retry_count: int | None = Field(default=None, alias="retryCount")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
-    characters: int | None
+    characters: int | None = None
 
-    key: str | None
+    key: str | None = None
 
-    title: str | None
+    title: str | None = None
 
-    status: Open[Literal["started", "finished", "failed"]] | None
+    status: Open[Literal["started", "finished", "failed"]] | None = None
 
 
 class Idea(ApiModel):
@@ -1300,7 +1300,7 @@ class IdeationParameters(ApiModel):
 
     genre_proportions: list[float] = Field(alias="genreProportions")
 
-    requirements: str | None
+    requirements: str | None = None
 
     requested_at: datetime = Field(alias="requestedAt")
 
@@ -1308,9 +1308,9 @@ class IdeationParameters(ApiModel):
 
     arrangement: str
 
-    custom_model: str | None = Field(alias="customModel")
+    custom_model: str | None = Field(default=None, alias="customModel")
 
-    agent_id: str | None = Field(alias="agentId")
+    agent_id: str | None = Field(default=None, alias="agentId")
 
 
 class ImageDetail(ApiModel):
@@ -1329,15 +1329,15 @@ class ImageDetail(ApiModel):
 
     bytes: int
 
-    sha_256: str | None = Field(alias="sha256")
+    sha_256: str | None = Field(default=None, alias="sha256")
 
-    width: int | None
+    width: int | None = None
 
-    height: int | None
+    height: int | None = None
 
-    refusal: str | None
+    refusal: str | None = None
 
-    content_url: str | None = Field(alias="contentUrl")
+    content_url: str | None = Field(default=None, alias="contentUrl")
 
     created_at: datetime = Field(alias="createdAt")
 
@@ -1347,7 +1347,7 @@ class ImageList(ApiModel):
 
     images: list[ImageDetail]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class ImageUpload(ApiModel):
@@ -1373,15 +1373,15 @@ class ImageWithUpload(ApiModel):
 
     bytes: int
 
-    sha_256: str | None = Field(alias="sha256")
+    sha_256: str | None = Field(default=None, alias="sha256")
 
-    width: int | None
+    width: int | None = None
 
-    height: int | None
+    height: int | None = None
 
-    refusal: str | None
+    refusal: str | None = None
 
-    content_url: str | None = Field(alias="contentUrl")
+    content_url: str | None = Field(default=None, alias="contentUrl")
 
     created_at: datetime = Field(alias="createdAt")
 
@@ -1396,9 +1396,9 @@ class Inventory(ApiModel):
 
     parts: dict[str, int]
 
-    mode: Open[Literal["computed", "values"]] | None
+    mode: Open[Literal["computed", "values"]] | None = None
 
-    engine: str | None
+    engine: str | None = None
 
     judged: int
 
@@ -1444,22 +1444,22 @@ class JobCost(ApiModel):
     tiers. A number is null if it is not known. `awsUsd` is the sum of the five parts below it.
     """
 
-    model_usd: float | None = Field(alias="modelUsd")
+    model_usd: float | None = Field(default=None, alias="modelUsd")
     """The model's tokens, as `costUsd`; 0 if no model was called."""
 
-    aws_usd: float | None = Field(alias="awsUsd")
+    aws_usd: float | None = Field(default=None, alias="awsUsd")
 
-    lambda_usd: float | None = Field(alias="lambdaUsd")
+    lambda_usd: float | None = Field(default=None, alias="lambdaUsd")
     """The functions that ran the job."""
 
-    step_functions_usd: float | None = Field(alias="stepFunctionsUsd")
+    step_functions_usd: float | None = Field(default=None, alias="stepFunctionsUsd")
 
-    dynamodb_usd: float | None = Field(alias="dynamodbUsd")
+    dynamodb_usd: float | None = Field(default=None, alias="dynamodbUsd")
 
-    storage_usd: float | None = Field(alias="storageUsd")
+    storage_usd: float | None = Field(default=None, alias="storageUsd")
     """The requests that stored objects in S3."""
 
-    watchers_usd: float | None = Field(alias="watchersUsd")
+    watchers_usd: float | None = Field(default=None, alias="watchersUsd")
     """The function that streamed the job."""
 
     region: str
@@ -1483,14 +1483,14 @@ class JobDetail(ApiModel):
 
     pipeline: str
 
-    title: str | None
+    title: str | None = None
     """What the job is about, from its input, in at most 80 characters; null if its pipeline has no title, and for
     a job of an earlier version.
     """
 
     status: JobStatus
 
-    stage: str | None
+    stage: str | None = None
 
     progress: float
 
@@ -1500,24 +1500,24 @@ class JobDetail(ApiModel):
 
     max_retries: int = Field(alias="maxRetries")
 
-    last_fault: Fault | None = Field(alias="lastFault")
+    last_fault: Fault | None = Field(default=None, alias="lastFault")
 
-    failure: Fault | None
+    failure: Fault | None = None
 
     model: str
 
-    agent: AgentRef | None
+    agent: AgentRef | None = None
     """The agent version that the job uses."""
 
     usage: JobUsage
 
     links: JobLinks
 
-    trace_id: str | None = Field(alias="traceId")
+    trace_id: str | None = Field(default=None, alias="traceId")
 
-    request_id: str | None = Field(alias="requestId")
+    request_id: str | None = Field(default=None, alias="requestId")
 
-    execution_arn: str | None = Field(alias="executionArn")
+    execution_arn: str | None = Field(default=None, alias="executionArn")
     """The Step Functions execution, to name to an operator; it holds the AWS account's number, which identifies
     the deployment and opens nothing.
     """
@@ -1526,9 +1526,9 @@ class JobDetail(ApiModel):
 
     updated_at: datetime = Field(alias="updatedAt")
 
-    started_at: datetime | None = Field(alias="startedAt")
+    started_at: datetime | None = Field(default=None, alias="startedAt")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
     expires_at: datetime = Field(alias="expiresAt")
 
@@ -1536,7 +1536,7 @@ class JobDetail(ApiModel):
 
     stream_url: str = Field(alias="streamUrl")
 
-    archived: bool
+    archived: bool = False
     """Whether the job has expired and is read from the archive, which keeps it until `expiresAt`"""
 
     input: dict[str, Any]
@@ -1555,15 +1555,15 @@ class JobDetail(ApiModel):
     also before its last events can be read.
     """
 
-    result: dict[str, Any] | None
+    result: dict[str, Any] | None = None
     """The pipeline's result; null until the job is completed."""
 
-    history: list[HistoryEntry]
+    history: list[HistoryEntry] = Field(default_factory=list, alias="history")
     """When its attempts began and their text arrived, its tool calls and subtasks, what reset its text, and how it
     ended; at most 500 entries.
     """
 
-    history_is_whole: bool = Field(alias="historyIsWhole")
+    history_is_whole: bool = Field(default=True, alias="historyIsWhole")
     """False if entries are left out, because they are too many or were no longer stored."""
 
     omitted: list[Open[Literal["text", "items", "subtasks", "result"]]]
@@ -1573,13 +1573,13 @@ class JobDetail(ApiModel):
 class JobLinks(ApiModel):
     """What the job belongs to. `GET /jobs` lists the jobs of each."""
 
-    session_id: str | None = Field(alias="sessionId")
+    session_id: str | None = Field(default=None, alias="sessionId")
     """The id of one of your sessions; any id, if no application here has sessions."""
 
-    run_id: str | None = Field(alias="runId")
+    run_id: str | None = Field(default=None, alias="runId")
     """The id of one of your runs."""
 
-    project_id: str | None = Field(alias="projectId")
+    project_id: str | None = Field(default=None, alias="projectId")
     """The id of one of your projects; any id, if no application here has projects."""
 
 
@@ -1604,7 +1604,7 @@ class JobList(ApiModel):
 
     jobs: list[JobSummary]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class JobSummary(ApiModel):
@@ -1614,14 +1614,14 @@ class JobSummary(ApiModel):
 
     pipeline: str
 
-    title: str | None
+    title: str | None = None
     """What the job is about, from its input, in at most 80 characters; null if its pipeline has no title, and for
     a job of an earlier version.
     """
 
     status: JobStatus
 
-    stage: str | None
+    stage: str | None = None
 
     progress: float
 
@@ -1631,24 +1631,24 @@ class JobSummary(ApiModel):
 
     max_retries: int = Field(alias="maxRetries")
 
-    last_fault: Fault | None = Field(alias="lastFault")
+    last_fault: Fault | None = Field(default=None, alias="lastFault")
 
-    failure: Fault | None
+    failure: Fault | None = None
 
     model: str
 
-    agent: AgentRef | None
+    agent: AgentRef | None = None
     """The agent version that the job uses."""
 
     usage: JobUsage
 
     links: JobLinks
 
-    trace_id: str | None = Field(alias="traceId")
+    trace_id: str | None = Field(default=None, alias="traceId")
 
-    request_id: str | None = Field(alias="requestId")
+    request_id: str | None = Field(default=None, alias="requestId")
 
-    execution_arn: str | None = Field(alias="executionArn")
+    execution_arn: str | None = Field(default=None, alias="executionArn")
     """The Step Functions execution, to name to an operator; it holds the AWS account's number, which identifies
     the deployment and opens nothing.
     """
@@ -1657,9 +1657,9 @@ class JobSummary(ApiModel):
 
     updated_at: datetime = Field(alias="updatedAt")
 
-    started_at: datetime | None = Field(alias="startedAt")
+    started_at: datetime | None = Field(default=None, alias="startedAt")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
     expires_at: datetime = Field(alias="expiresAt")
 
@@ -1667,7 +1667,7 @@ class JobSummary(ApiModel):
 
     stream_url: str = Field(alias="streamUrl")
 
-    archived: bool
+    archived: bool = False
     """Whether the job has expired and is read from the archive, which keeps it until `expiresAt`"""
 
 
@@ -1689,12 +1689,12 @@ class JobUsage(ApiModel):
     counts as one call.
     """
 
-    cost_usd: float | None = Field(alias="costUsd")
+    cost_usd: float | None = Field(default=None, alias="costUsd")
 
-    compute: ComputeUsage | None
+    compute: ComputeUsage | None = None
     """What the job has used of AWS; null for a job of an earlier version."""
 
-    cost: JobCost | None
+    cost: JobCost | None = None
     """The estimated price; null in an event of an earlier version."""
 
 
@@ -1760,11 +1760,11 @@ class MessageDetail(ApiModel):
 
     job_id: str = Field(alias="jobId")
 
-    job_status: str | None = Field(alias="jobStatus")
+    job_status: str | None = Field(default=None, alias="jobStatus")
 
     versions: list[int]
 
-    outcome: str | None
+    outcome: str | None = None
 
     created_at: datetime = Field(alias="createdAt")
 
@@ -1774,7 +1774,7 @@ class MessageList(ApiModel):
 
     messages: list[MessageDetail]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class Meta(ApiModel):
@@ -1782,7 +1782,7 @@ class Meta(ApiModel):
 
     request_id: str = Field(alias="requestId")
 
-    trace_id: str | None = Field(alias="traceId")
+    trace_id: str | None = Field(default=None, alias="traceId")
 
     timestamp: datetime
 
@@ -2027,7 +2027,7 @@ class Pong(ApiModel):
 class PreferenceList(ApiModel):
     """The facts that messages are answered with, of a user for all projects or of one project, the oldest first."""
 
-    project_id: str | None = Field(alias="projectId")
+    project_id: str | None = Field(default=None, alias="projectId")
 
     facts: list[Fact]
 
@@ -2055,7 +2055,7 @@ class ProjectComponent(ApiModel):
 
     digest: str
 
-    code: ComponentCode | None
+    code: ComponentCode | None = None
 
 
 class ProjectDeleted(ApiModel):
@@ -2097,7 +2097,7 @@ class ProjectList(ApiModel):
 
     projects: list[ProjectSummary]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class ProjectMessage(ApiModel):
@@ -2120,17 +2120,17 @@ class ProjectMessage(ApiModel):
 
     scene_ids: list[str] = Field(alias="sceneIds")
 
-    answer_to: str | None = Field(alias="answerTo")
+    answer_to: str | None = Field(default=None, alias="answerTo")
 
     status: Open[Literal["running", "completed", "failed", "cancelled"]]
 
-    failure: Fault | None
+    failure: Fault | None = None
 
-    choice: Choice | None
+    choice: Choice | None = None
 
     options: list[Option]
 
-    revision: int | None
+    revision: int | None = None
 
     changes: list[ChangeMade]
 
@@ -2142,7 +2142,7 @@ class ProjectMessageList(ApiModel):
 
     messages: list[ProjectMessage]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class ProjectScene(ApiModel):
@@ -2162,7 +2162,7 @@ class ProjectScene(ApiModel):
 
     digest: str
 
-    code: SceneCode | None
+    code: SceneCode | None = None
 
 
 class ProjectSummary(ApiModel):
@@ -2208,7 +2208,7 @@ class RecoveryReport(ApiModel):
 
     recovered: int
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class RecoveryRequest(ApiModel):
@@ -2245,7 +2245,7 @@ class RenderDetail(ApiModel):
 
     progress: float
 
-    chunks: int | None
+    chunks: int | None = None
 
     chunks_rendered: int = Field(alias="chunksRendered")
 
@@ -2255,23 +2255,23 @@ class RenderDetail(ApiModel):
 
     seconds: float
 
-    width: int | None
+    width: int | None = None
 
-    height: int | None
+    height: int | None = None
 
-    bytes: int | None
+    bytes: int | None = None
 
-    sha_256: str | None = Field(alias="sha256")
+    sha_256: str | None = Field(default=None, alias="sha256")
 
-    failure: Fault | None
+    failure: Fault | None = None
 
-    download_url: str | None = Field(alias="downloadUrl")
+    download_url: str | None = Field(default=None, alias="downloadUrl")
 
     created_at: datetime = Field(alias="createdAt")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
-    expires_at: datetime | None = Field(alias="expiresAt")
+    expires_at: datetime | None = Field(default=None, alias="expiresAt")
 
     render_url: str = Field(alias="renderUrl")
 
@@ -2311,7 +2311,7 @@ class RenderList(ApiModel):
 
     renders: list[RenderDetail]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class RenderQueued(ApiModel):
@@ -2417,7 +2417,7 @@ class RevisionList(ApiModel):
 
     revisions: list[RevisionDetail]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class RunAccepted(ApiModel):
@@ -2466,11 +2466,11 @@ class RunDetail(ApiModel):
     genres: list[GenreShare]
     """The planned and the found count of ideas for each genre path."""
 
-    ranking: list[Ranked] | None
+    ranking: list[Ranked] | None = None
 
-    groups: list[Group] | None
+    groups: list[Group] | None = None
 
-    transform: TransformDetail | None
+    transform: TransformDetail | None = None
 
 
 class RunList(ApiModel):
@@ -2481,7 +2481,7 @@ class RunList(ApiModel):
 
     runs: list[RunSummary]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class RunSummary(ApiModel):
@@ -2531,7 +2531,7 @@ class SceneDetail(ApiModel):
 
     props: dict[str, Any]
 
-    layout_json: dict[str, Any] | None = Field(alias="layoutJson")
+    layout_json: dict[str, Any] | None = Field(default=None, alias="layoutJson")
 
     images: list[str]
 
@@ -2554,7 +2554,7 @@ class SceneStatus(ApiModel):
 
     key: str
 
-    scene_id: str | None = Field(alias="sceneId")
+    scene_id: str | None = Field(default=None, alias="sceneId")
 
     name: str
 
@@ -2575,7 +2575,7 @@ class SecretVersion(ApiModel):
 
     version: int
 
-    ends_at: datetime | None = Field(alias="endsAt")
+    ends_at: datetime | None = Field(default=None, alias="endsAt")
 
 
 class Selection(ApiModel):
@@ -2606,7 +2606,7 @@ class SessionDetail(ApiModel):
 
     state: SessionState
 
-    action: Open[Literal["upload", "load", "recover"]] | None
+    action: Open[Literal["upload", "load", "recover"]] | None = None
 
     version: int
 
@@ -2616,16 +2616,16 @@ class SessionDetail(ApiModel):
 
     inventory: Inventory
 
-    active_job_id: str | None = Field(alias="activeJobId")
+    active_job_id: str | None = Field(default=None, alias="activeJobId")
     """The load or the answer that runs now."""
 
     errors: list[SessionProblem]
 
     messages: int
 
-    undo_to: int | None = Field(alias="undoTo")
+    undo_to: int | None = Field(default=None, alias="undoTo")
 
-    redo_to: int | None = Field(alias="redoTo")
+    redo_to: int | None = Field(default=None, alias="redoTo")
 
     last_event_id: int = Field(alias="lastEventId")
 
@@ -2633,7 +2633,7 @@ class SessionDetail(ApiModel):
 
     updated_at: datetime = Field(alias="updatedAt")
 
-    closed_at: datetime | None = Field(alias="closedAt")
+    closed_at: datetime | None = Field(default=None, alias="closedAt")
 
     session_url: str = Field(alias="sessionUrl")
 
@@ -2645,7 +2645,7 @@ class SessionFile(ApiModel):
 
     bytes: int
 
-    format: FileFormat | None
+    format: FileFormat | None = None
 
 
 class SessionList(ApiModel):
@@ -2656,7 +2656,7 @@ class SessionList(ApiModel):
 
     sessions: list[SessionDetail]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class SessionProblem(ApiModel):
@@ -2668,9 +2668,9 @@ class SessionProblem(ApiModel):
 
     retryable: bool
 
-    action: Open[Literal["upload", "load", "recover"]] | None
+    action: Open[Literal["upload", "load", "recover"]] | None = None
 
-    job_id: str | None = Field(alias="jobId")
+    job_id: str | None = Field(default=None, alias="jobId")
 
     at: datetime
 
@@ -2680,7 +2680,7 @@ class SessionRecovered(ApiModel):
 
     session: SessionDetail
 
-    job: JobAccepted | None
+    job: JobAccepted | None = None
 
 
 class SessionWithUpload(ApiModel):
@@ -2692,7 +2692,7 @@ class SessionWithUpload(ApiModel):
 
     state: SessionState
 
-    action: Open[Literal["upload", "load", "recover"]] | None
+    action: Open[Literal["upload", "load", "recover"]] | None = None
 
     version: int
 
@@ -2702,16 +2702,16 @@ class SessionWithUpload(ApiModel):
 
     inventory: Inventory
 
-    active_job_id: str | None = Field(alias="activeJobId")
+    active_job_id: str | None = Field(default=None, alias="activeJobId")
     """The load or the answer that runs now."""
 
     errors: list[SessionProblem]
 
     messages: int
 
-    undo_to: int | None = Field(alias="undoTo")
+    undo_to: int | None = Field(default=None, alias="undoTo")
 
-    redo_to: int | None = Field(alias="redoTo")
+    redo_to: int | None = Field(default=None, alias="redoTo")
 
     last_event_id: int = Field(alias="lastEventId")
 
@@ -2719,7 +2719,7 @@ class SessionWithUpload(ApiModel):
 
     updated_at: datetime = Field(alias="updatedAt")
 
-    closed_at: datetime | None = Field(alias="closedAt")
+    closed_at: datetime | None = Field(default=None, alias="closedAt")
 
     session_url: str = Field(alias="sessionUrl")
 
@@ -2859,7 +2859,7 @@ class Snapshot(ApiModel):
 
     subtasks: list[Subtask]
 
-    stage: str | None
+    stage: str | None = None
 
     progress: float
 
@@ -2946,7 +2946,7 @@ class Subtask(ApiModel):
 
     status: Open[Literal["started", "running", "finished", "failed"]]
 
-    progress: float | None
+    progress: float | None = None
 
 
 class Suggestion(ApiModel):
@@ -3025,7 +3025,7 @@ class TokenUsage(ApiModel):
     counts as one call.
     """
 
-    cost_usd: float | None = Field(alias="costUsd")
+    cost_usd: float | None = Field(default=None, alias="costUsd")
 
 
 class Tool(ApiModel):
@@ -3033,9 +3033,9 @@ class Tool(ApiModel):
 
     type: Literal["tool"]
 
-    key: str | None
+    key: str | None = None
 
-    title: str | None
+    title: str | None = None
     """What the call does, in a few words for people."""
 
     name: str
@@ -3054,11 +3054,11 @@ class TransformDetail(ApiModel):
 
     status: TransformStatus
 
-    job_id: str | None = Field(alias="jobId")
+    job_id: str | None = Field(default=None, alias="jobId")
 
-    model: str | None
+    model: str | None = None
 
-    agent: AgentRef | None
+    agent: AgentRef | None = None
 
     retry_count: int = Field(alias="retryCount")
 
@@ -3068,11 +3068,11 @@ class TransformDetail(ApiModel):
 
     outputs: dict[str, str]
 
-    failure: Fault | None
+    failure: Fault | None = None
 
     created_at: datetime = Field(alias="createdAt")
 
-    ended_at: datetime | None = Field(alias="endedAt")
+    ended_at: datetime | None = Field(default=None, alias="endedAt")
 
 
 class TrialData(ApiModel):
@@ -3212,9 +3212,9 @@ class VersionDetail(ApiModel):
 
     errors_introduced: int = Field(alias="errorsIntroduced")
 
-    undo_to: int | None = Field(alias="undoTo")
+    undo_to: int | None = Field(default=None, alias="undoTo")
 
-    redo_to: int | None = Field(alias="redoTo")
+    redo_to: int | None = Field(default=None, alias="redoTo")
 
     created_at: datetime = Field(alias="createdAt")
 
@@ -3224,7 +3224,7 @@ class VersionList(ApiModel):
 
     versions: list[VersionDetail]
 
-    cursor: str | None
+    cursor: str | None = None
 
 
 class VideoChatInput(ApiModel):
@@ -3357,7 +3357,7 @@ class WebhookDetail(ApiModel):
     event_types: list[WebhookEventType] = Field(alias="eventTypes")
     """The types of the events that are sent."""
 
-    pipelines: list[str] | None
+    pipelines: list[str] | None = None
     """The pipelines whose jobs the events are about; null for all pipelines."""
 
     include: list[Inclusion]
@@ -3374,16 +3374,16 @@ class WebhookDetail(ApiModel):
 
     status: EndpointStatus
 
-    disabled_reason: DisabledReason | None = Field(alias="disabledReason")
+    disabled_reason: DisabledReason | None = Field(default=None, alias="disabledReason")
     """`owner`: by request; `gone`: its server answered 410; `failing`: it failed for five days."""
 
-    disabled_at: datetime | None = Field(alias="disabledAt")
+    disabled_at: datetime | None = Field(default=None, alias="disabledAt")
 
     consecutive_failures: int = Field(alias="consecutiveFailures")
 
-    failing_since: datetime | None = Field(alias="failingSince")
+    failing_since: datetime | None = Field(default=None, alias="failingSince")
 
-    paused_until: datetime | None = Field(alias="pausedUntil")
+    paused_until: datetime | None = Field(default=None, alias="pausedUntil")
 
     secrets: list[SecretVersion]
     """The versions of the secret that sign, the current one first."""
@@ -3420,7 +3420,7 @@ class WebhookWithSecret(ApiModel):
     event_types: list[WebhookEventType] = Field(alias="eventTypes")
     """The types of the events that are sent."""
 
-    pipelines: list[str] | None
+    pipelines: list[str] | None = None
     """The pipelines whose jobs the events are about; null for all pipelines."""
 
     include: list[Inclusion]
@@ -3437,16 +3437,16 @@ class WebhookWithSecret(ApiModel):
 
     status: EndpointStatus
 
-    disabled_reason: DisabledReason | None = Field(alias="disabledReason")
+    disabled_reason: DisabledReason | None = Field(default=None, alias="disabledReason")
     """`owner`: by request; `gone`: its server answered 410; `failing`: it failed for five days."""
 
-    disabled_at: datetime | None = Field(alias="disabledAt")
+    disabled_at: datetime | None = Field(default=None, alias="disabledAt")
 
     consecutive_failures: int = Field(alias="consecutiveFailures")
 
-    failing_since: datetime | None = Field(alias="failingSince")
+    failing_since: datetime | None = Field(default=None, alias="failingSince")
 
-    paused_until: datetime | None = Field(alias="pausedUntil")
+    paused_until: datetime | None = Field(default=None, alias="pausedUntil")
 
     secrets: list[SecretVersion]
     """The versions of the secret that sign, the current one first."""
@@ -3455,7 +3455,7 @@ class WebhookWithSecret(ApiModel):
 
     updated_at: datetime = Field(alias="updatedAt")
 
-    secret: str | None
+    secret: str | None = None
     """Verifies the signatures; store it where only the receiver can read it."""
 
 
