@@ -99,10 +99,10 @@ test("a cancelled job gives the focus to its state, and no other button takes th
   cancel.click();
   cancel.click(); // the second click of a double click asks for nothing
   await until(() => cancel.textContent === "Cancelling…");
-  assert.equal(document.activeElement, cancel);
+  assert.ok(document.activeElement === cancel); // the difference of two elements is too long to print
   end();
   await until(() => stateOf(page).startsWith("Cancelled"));
-  assert.equal(document.activeElement, page.element.querySelector(".state"));
+  assert.ok(document.activeElement === page.element.querySelector(".state"));
   assert.equal(page.element.querySelector(".state-line button"), null);
   assert.deepEqual(labels(page), ["Resume", "New job with this input"]);
   assert.equal(requests.filter(({ url }) => url.endsWith("/cancel")).length, 1);
@@ -144,7 +144,7 @@ test("a stage's element stays while events arrive, so that a selection in it is 
   await until(() => page.element.querySelector(".stage[data-status=running]") !== null);
   const before = page.element.querySelector(".stage");
   await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(page.element.querySelector(".stage"), before);
+  assert.ok(page.element.querySelector(".stage") === before);
   page.leave();
 });
 
