@@ -1,7 +1,5 @@
 /** The icons of the console: drawn by its own code, because its policy allows no HTML to be parsed. */
 
-import { h } from "./preact.js";
-
 /** Each is a path in a square of 16 units, drawn as a line. */
 const PATHS = {
   agent: "M3 6h10v7H3zM8 6V3M6 9v1M10 9v1",
@@ -34,13 +32,13 @@ export function icon(name) {
   return element;
 }
 
-/** The icon as a component. @param {{ name: IconName }} properties */
-export function Icon({ name }) {
-  return h("svg", attributesOf(name), h("path", { d: PATHS[name] }));
+/** @param {IconName} name */
+export function pathOf(name) {
+  return PATHS[name];
 }
 
 /** @param {IconName} name */
-function attributesOf(name) {
+export function attributesOf(name) {
   return { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true", "data-icon": name };
 }
 

@@ -15,7 +15,7 @@ import { useWatch } from "../app/use_watch.js";
 import { AgentLink } from "../parts/agent_link.js";
 import { debugPanels } from "../parts/debug/debug_panels.js";
 import { copyButton } from "../parts/export_buttons.js";
-import { FactList, TimeAgo } from "../parts/facts.js";
+import { FactList, TimeAgo } from "../parts/fact_components.js";
 import { FollowWriting } from "../parts/follow_writing.js";
 import { Hosted } from "../parts/hosted.js";
 import { JobControls } from "../parts/job_controls.js";

@@ -8,7 +8,7 @@ import { fill, h } from "../app/dom.js";
 import { time } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
 import { h as component } from "../app/preact.js";
-import { StatusBadge, TimeAgo } from "./facts.js";
+import { StatusBadge, TimeAgo } from "./fact_components.js";
 import { selectField } from "./fields.js";
 import { cell, titleCell } from "./item_table.js";
 import { Empty, liveList } from "./live_list.js";

@@ -6,7 +6,7 @@
 import { ago, duration, time, totalCostOf } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
 import { h, useEffect, useRef } from "../app/preact.js";
-import { StatusBadge } from "./facts.js";
+import { StatusBadge } from "./fact_components.js";
 import { cell, ItemTable, titleCell } from "./item_table.js";
 
 /** Those that a page of less than 64 rem does not show have the class `extra`. */

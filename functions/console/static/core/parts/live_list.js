@@ -5,7 +5,7 @@
 /** @import { Child } from "../app/preact.js" */
 /** @import { ItemTableProperties } from "./item_table.js" */
 
-import { Icon } from "../app/icons.js";
+import { Icon } from "../app/icon_component.js";
 import { mounted } from "../app/mounted.js";
 import { Fragment, h, useEffect, useRef } from "../app/preact.js";
 import { useList } from "../app/use_list.js";

@@ -6,7 +6,7 @@
 
 import { awsCostOf, costOf, duration, number, tokensOf } from "../app/format.js";
 import { h } from "../app/preact.js";
-import { FactList } from "./facts.js";
+import { FactList } from "./fact_components.js";
 
 /** @param {{ job: JobDetail, view: JobView, config: ConsoleConfig }} properties */
 export function Statistics({ job, view, config }) {

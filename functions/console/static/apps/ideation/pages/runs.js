@@ -8,7 +8,7 @@ import { ListWatch } from "../../../millrace.js";
 import { h } from "../../../core/app/dom.js";
 import { statusLabel } from "../../../core/app/labels.js";
 import { h as component } from "../../../core/app/preact.js";
-import { StatusBadge, TimeAgo } from "../../../core/parts/facts.js";
+import { StatusBadge, TimeAgo } from "../../../core/parts/fact_components.js";
 import { filterBar } from "../../../core/parts/filters.js";
 import { cell, titleCell } from "../../../core/parts/item_table.js";
 import { Empty, liveList } from "../../../core/parts/live_list.js";

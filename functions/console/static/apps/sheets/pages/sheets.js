@@ -7,7 +7,7 @@
 import { h } from "../../../core/app/dom.js";
 import { bytes } from "../../../core/app/format.js";
 import { h as component } from "../../../core/app/preact.js";
-import { TimeAgo } from "../../../core/parts/facts.js";
+import { TimeAgo } from "../../../core/parts/fact_components.js";
 import { filterBar } from "../../../core/parts/filters.js";
 import { cell, titleCell } from "../../../core/parts/item_table.js";
 import { Empty, liveList } from "../../../core/parts/live_list.js";

@@ -3,7 +3,8 @@
 /** @import { SessionDetail } from "../../../../../../docs/api/types" */
 
 import { h as element } from "../../../core/app/dom.js";
-import { Icon, icon, iconOfStatus } from "../../../core/app/icons.js";
+import { Icon } from "../../../core/app/icon_component.js";
+import { icon, iconOfStatus } from "../../../core/app/icons.js";
 import { h } from "../../../core/app/preact.js";
 
 /** @type {Record<string, string>} */

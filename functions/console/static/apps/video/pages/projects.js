@@ -7,7 +7,7 @@
 import { h } from "../../../core/app/dom.js";
 import { keyPerContent } from "../../../core/app/idempotency_key.js";
 import { h as component } from "../../../core/app/preact.js";
-import { TimeAgo } from "../../../core/parts/facts.js";
+import { TimeAgo } from "../../../core/parts/fact_components.js";
 import { selectField, textField } from "../../../core/parts/fields.js";
 import { form } from "../../../core/parts/form.js";
 import { cell, titleCell } from "../../../core/parts/item_table.js";
