@@ -40,7 +40,7 @@ class ItemFootprint:
     """The size of an item in bytes, and for each index that contains it: key, content and size in the index."""
 
     size: int
-    indexed: dict[str, tuple[str, str, int]]
+    indexed: dict[str, tuple[Any, Any, int]]
 
 
 ABSENT = ItemFootprint(0, {})

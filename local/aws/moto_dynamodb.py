@@ -24,7 +24,7 @@ from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
-from local.aws import moto_expressions
+from local.aws import moto_expressions, moto_items
 from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
 from local.aws.injected_faults import InjectedFaults
 from local.aws.table_streams import TableStreams
@@ -121,6 +121,7 @@ SHORTCUTS: tuple[tuple[Any, str, Any], ...] = (
     (Table, "__deepcopy__", copy_touched_partitions),
     (LimitedSizeDict, "__setitem__", set_attribute),
     *moto_expressions.SHORTCUTS,
+    *moto_items.SHORTCUTS,
 )
 """A class or module of moto, the name of its attribute, and the replacement."""
 
@@ -155,7 +156,8 @@ class DynamoDb:
         fault = self.faults.take(operation, payload)
         if fault is not None:
             return fault
-        body = json.loads(payload)
+        binary = b'"B"' in payload or b'"BS"' in payload
+        body = json.loads(payload, object_hook=_decode_binary if binary else None)
         handler = DynamoHandler()
         handler.region = REGION
         handler.current_account = ACCOUNT
@@ -172,8 +174,12 @@ class DynamoDb:
         try:
             if operation in _WRITES:
                 writes = [_Write(change, factor, self._streams) for change, factor in _changes(body)]
-            _queried.touched = {write.partition for write in writes}
-            result = getattr(handler, CALLED_DIRECTLY[operation])().result
+            result = self._run_directly(operation, body)
+            if result is None:
+                for write in writes:
+                    moto_items.forget_size(write.found())
+                _queried.touched = {write.partition for write in writes}
+                result = getattr(handler, CALLED_DIRECTLY[operation])().result
         except ServiceException as error:
             status, _, text = handler.serialized(ActionResult(error))
             self._meter_writes(writes)
@@ -184,6 +190,7 @@ class DynamoDb:
         finally:
             _queried.touched = None
         result.pop("ConsumedCapacityUnits", None)  # added by moto; not part of the wire format
+        result.pop("ConsumedCapacity", None)  # moto's own, which updates return without being asked
         consumed = self._meter_writes(writes) or self._meter_reads(operation, body)
         if consumed and body.get("ReturnConsumedCapacity", "NONE") != "NONE":
             tables = [{"TableName": table, "CapacityUnits": units} for table, units in consumed.items()]
@@ -191,6 +198,21 @@ class DynamoDb:
         for write in writes:
             write.publish()
         return 200, result
+
+    @staticmethod
+    def _run_directly(operation: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        """Run the request without moto's handler, if it has one of the frequent forms; return None otherwise."""
+        table = dynamodb_backends[ACCOUNT][REGION].tables.get(body.get("TableName", ""))
+        if table is None:
+            return None
+        if operation == "Query":
+            found = moto_items.query(table, body)
+            if found is None:
+                return None
+            result, _queried.partition, _queried.size = found
+            return result
+        run = _FORMS.get(operation)
+        return None if run is None else run(table, body)
 
     def _meter_writes(self, writes: list[_Write]) -> defaultdict[str, float]:
         """Charge the writes, and return their units by table."""
@@ -221,12 +243,13 @@ class DynamoDb:
     def _meter_get(self, table_name: str, key: dict[str, Any], *, consistent: bool) -> float:
         table = _table(table_name)
         item = _find(table, key)
-        units = read_units(0 if item is None else item.size(), consistent=consistent)
+        units = read_units(0 if item is None else moto_items.size_of(item), consistent=consistent)
         partition = str(DynamoType(key[table.hash_key_attr]).value)
         self.meter.charge(table_name, partition, Consumed(read_units=units, requests=1))
         return units
 
 
+_FORMS = {"GetItem": moto_items.get_item, "PutItem": moto_items.put_item, "UpdateItem": moto_items.update_item}
 _OF_SEVERAL_TABLES = {"BatchGetItem", "TransactWriteItems"}
 """Operations whose response has a list of what each table has consumed."""
 
@@ -263,8 +286,12 @@ class _Write:
         if self._streams is not None:
             self._streams.written(self.table, self._keys, self._old, self._image())
 
+    def found(self) -> Item | None:
+        """Return the item as it is now."""
+        return _find(self._table, self._key)
+
     def _image(self) -> dict[str, Any] | None:
-        item = _find(self._table, self._key)
+        item = self.found()
         return None if item is None else item.to_json()["Attributes"]
 
     def consumed(self) -> Consumed:
@@ -273,23 +300,28 @@ class _Write:
         return Consumed(write_units(self._before, after) * self._factor, requests=1, index_units=Counter(indexes))
 
     def _footprint(self) -> ItemFootprint:
-        item = _find(self._table, self._key)
+        item = self.found()
         if item is None:
             return ABSENT
         indexed = {}
         for index in self._table.global_indexes:
             if all(name in item.attrs for name in index.schema_key_attrs):
-                key = repr([item.attrs[name] for name in index.schema_key_attrs])
+                key = tuple(item.attrs[name].value for name in index.schema_key_attrs)
                 indexed[index.name] = (key, *_projected(index, item))
-        return ItemFootprint(item.size(), indexed)
+        return ItemFootprint(moto_items.size_of(item), indexed)
 
 
-def _projected(index: SecondaryIndex, item: Item) -> tuple[str, int]:
-    """Return the attributes of an item that the index contains, as text to compare, and their size in bytes."""
+def _projected(index: SecondaryIndex, item: Item) -> tuple[dict[str, Any], int]:
+    """Return the attributes of an item that the index contains, to compare, and their size in bytes."""
     kind = index.projection.get("ProjectionType", "ALL")
     names = {*index.table_key_attrs, *index.schema_key_attrs, *index.projection.get("NonKeyAttributes", [])}
     attributes = {name: value for name, value in item.attrs.items() if kind == "ALL" or name in names}
-    return repr(attributes), sum(len(name) + value.size() for name, value in attributes.items())
+    # moto changes lists, maps and sets in place, so the text of these is kept.
+    content = {
+        name: (value.type, value.value if type(value.value) is str else repr(value))
+        for name, value in attributes.items()
+    }
+    return content, sum(len(name) + value.size() for name, value in attributes.items())
 
 
 def _table(name: str) -> Table:
@@ -307,3 +339,14 @@ def _encode_bytes(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} in a DynamoDB response")
+
+
+def _decode_binary(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a binary value of a request with its bytes, as moto's own parser does; other objects unchanged."""
+    if len(value) == 1:
+        ((kind, content),) = value.items()
+        if kind == "B" and isinstance(content, str):
+            return {"B": base64.b64decode(content)}
+        if kind == "BS" and isinstance(content, list):
+            return {"BS": [base64.b64decode(each) for each in content]}
+    return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -138,6 +138,16 @@ def parse_condition_once(self: ConditionExpressionParser) -> Any:
     return _with_values(parsed, values)
 
 
+def condition_with_values(
+    expression: str, names: Mapping[str, str], values: Mapping[str, Any]
+) -> tuple[Any, frozenset[str]]:
+    """Return a condition with its values, and the placeholders that it uses. Raises what the parser raises."""
+    parsed, found_names, found_values = _parsed(
+        expression, tuple(names.items()), tuple((name, next(iter(value))) for name, value in values.items())
+    )
+    return (_with_values(parsed, values) if values else parsed), frozenset((*found_names, *found_values))
+
+
 @functools.lru_cache(maxsize=512)
 def _parsed(expression: str, names: _Pairs, types: _Pairs) -> tuple[Any, list[str], list[str]]:
     """Parse a condition in which each value is its own name; return the condition, and the names that it uses."""
@@ -145,7 +155,7 @@ def _parsed(expression: str, names: _Pairs, types: _Pairs) -> tuple[Any, list[st
     return _original_parse(parser), parser.expr_attr_names_found, parser.expr_attr_values_found
 
 
-def _with_values(node: Any, values: dict[str, Any]) -> Any:
+def _with_values(node: Any, values: Mapping[str, Any]) -> Any:
     """Return a copy of a parsed condition with the values of a request instead of their names."""
     if isinstance(node, AttributeValue):
         return AttributeValue(values[node.value])

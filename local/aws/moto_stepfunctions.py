@@ -38,6 +38,7 @@ def report_ends(report: StatusChange) -> None:
 
     def terminated(self: BaseExecutionWorkerCommunication) -> None:
         reflect(self)
+        _traces.pop(self.execution.exec_arn, None)
         report(dict(self.execution.to_describe_output()))
 
     BaseExecutionWorkerCommunication.terminated = terminated  # type: ignore[method-assign]
@@ -121,7 +122,7 @@ def install_parser_cache() -> None:
 
 _invoking = threading.local()
 _traces: dict[str, str] = {}
-"""Execution → the trace header of the request that started it."""
+"""Running execution → the trace header of the request that started it."""
 
 
 def record_trace(environ: Environ) -> None:

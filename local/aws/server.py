@@ -123,8 +123,7 @@ class Aws:
                 f"Credential={role_of_signer(environ)}/", f"Credential={DUMMY_CREDENTIALS['aws_access_key_id']}/"
             )
             headers |= {"Authorization": signed_by_us, "X-Amz-Date": environ.get("HTTP_X_AMZ_DATE", "")}
-        # For binary values use moto's own parser, which turns base64 into bytes.
-        elif operation not in moto_dynamodb.CALLED_DIRECTLY or b'"B"' in payload or b'"BS"' in payload:
+        elif operation not in moto_dynamodb.CALLED_DIRECTLY:
             environ["wsgi.input"].seek(0)
             with self.dynamodb.lock:
                 return list(self._moto(environ, start_response))
