@@ -175,7 +175,7 @@ def test_each_schedule_may_invoke_its_function_and_nothing_else(translated: dict
 OF_EVERY_FUNCTION = {"service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}
 STREAMS = "service-role/AWSLambdaDynamoDBExecutionRole"
 QUEUES = "service-role/AWSLambdaSQSQueueExecutionRole"
-GIVEN_UP = {"SweepJobsFunction", "SweepProjectsFunction", "SweepSessionsFunction"}
+GIVEN_UP = {"SweepDeliveriesFunction", "SweepJobsFunction", "SweepProjectsFunction", "SweepSessionsFunction"}
 """The functions whose own queue gets the events that Lambda gives up."""
 
 
