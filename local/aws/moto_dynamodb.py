@@ -27,6 +27,7 @@ from werkzeug.exceptions import HTTPException
 from local.aws import moto_expressions, moto_items
 from local.aws.capacity import ABSENT, CapacityMeter, Consumed, ItemFootprint, index_units, read_units, write_units
 from local.aws.injected_faults import InjectedFaults
+from local.aws.item_sizes import size_of_attributes
 from local.aws.table_streams import TableStreams
 from local.template.intrinsics import ACCOUNT, REGION
 
@@ -60,7 +61,7 @@ def query_one_partition(self: Table, hash_key: DynamoType | None, *args: Any, **
         table.items = {hash_key: _narrow(self.items.get(hash_key, {}), *args[:2])}  # type: ignore[assignment]
     result = original_query(table, hash_key, *args, **kwargs)
     _queried.partition = None if hash_key is None else str(hash_key.value)
-    _queried.size = sum(item.size() for item in result[0])
+    _queried.size = sum(size_of_attributes(item.attrs) for item in result[0])
     return result
 
 
@@ -321,7 +322,7 @@ def _projected(index: SecondaryIndex, item: Item) -> tuple[dict[str, Any], int]:
         name: (value.type, value.value if type(value.value) is str else repr(value))
         for name, value in attributes.items()
     }
-    return content, sum(len(name) + value.size() for name, value in attributes.items())
+    return content, size_of_attributes(attributes)
 
 
 def _table(name: str) -> Table:

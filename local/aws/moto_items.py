@@ -21,6 +21,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
+from local.aws.item_sizes import size_of_attributes
 from local.aws.moto_expressions import condition_with_values, dict_of
 
 _LARGEST_ITEM = 400_000  # bytes
@@ -102,9 +103,9 @@ def forget_size(item: Item | None) -> None:
 
 
 def size_of(item: Item) -> int:
-    """Return the item's size in bytes."""
+    """Return the item's size in bytes, as DynamoDB bills it."""
     known: int | None = vars(item).get("known_size")
-    return item.size() if known is None else known
+    return size_of_attributes(item.attrs) if known is None else known
 
 
 def attributes_of(item: Item) -> dict[str, Any]:
@@ -253,7 +254,7 @@ def _new_item(table: Table, partition: DynamoType, key: DynamoType, attributes: 
     item.hash_key, item.range_key = partition, key
     item.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
     dict.update(item.attrs, attributes)
-    size = item.size()
+    size = size_of_attributes(attributes)
     if size > _LARGEST_ITEM:
         raise _Other
     vars(item)["known_size"] = size

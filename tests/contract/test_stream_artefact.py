@@ -392,8 +392,8 @@ def test_a_defect_breaks_the_connection_and_clients_ignore_the_adapters_trailers
 
     events = events_of(httpx.Response(200, headers=response.headers, content=kept()))
     begun = until_delta(events)
-    # A request that is refused is sent once more by botocore (docs/decisions/0063), and refused again.
-    user.stack.inject_fault("Query", count=2, error="ValidationException", job_id=hanging_job)
+    # A poll that is refused is sent twice more, directly and by botocore (docs/decisions/0063), and refused again.
+    user.stack.inject_fault("Query", count=3, error="ValidationException", job_id=hanging_job)
     begun += events
     user.cancel(hanging_job)
     rest = list(events_of(sandbox.invoke(request(hanging_job, token=user.token, after=ids(begun)[-1])).response()))

@@ -26,7 +26,13 @@ OWN = (
 )
 """What belongs to the application."""
 GENERATED = (
-    *("template.yaml", "docs/api/openapi.json", "docs/api/types.ts", "docs/permissions.json"),
+    *(
+        "template.yaml",
+        "docs/api/openapi.json",
+        "docs/api/types.ts",
+        "docs/permissions.json",
+        "tools/first_fields.json",
+    ),
     *(f"clients/python/src/millrace_client/{name}.py" for name in ("models", "_async/operations", "_sync/operations")),
 )
 
