@@ -132,10 +132,11 @@ def test_markup_from_the_model_is_shown_as_text(console: Console, user: ApiUser,
     }
     model.script(match=name, times=1, text=json.dumps({"suggestions": [suggestion] * 3}), token_ms=0)
     job = console.job(data_of(user.create(pageOrComponent=name), 202)["jobId"])
-    job.is_complete()
-    expect(console.page.get_by_role("heading", level=1)).to_have_text(name)
+    title = job.is_complete()["title"]
+    assert title.startswith(evil[:70])
+    expect(console.page.get_by_role("heading", level=1)).to_have_text(title)
     assert job.page.locator("main img, main script").count() == 0
-    assert job.page.title() == f"✓ {name} · Millrace"
+    assert job.page.title() == f"✓ {title} · Millrace"
 
 
 def test_a_job_of_another_user_and_a_missing_job_have_different_errors(
@@ -177,7 +178,7 @@ def test_a_job_of_an_unknown_pipeline_has_its_own_name_and_its_result_as_json(co
 
     def respond(route: Route) -> None:
         envelope = route.fetch().json()
-        envelope["data"] |= {"pipeline": "haiku", "input": {"topic": "ponds"}, "result": result}
+        envelope["data"] |= {"pipeline": "haiku", "title": None, "input": {"topic": "ponds"}, "result": result}
         envelope["data"] |= {"subtasks": subtasks}
         route.fulfill(json=envelope)
 

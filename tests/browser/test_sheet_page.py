@@ -112,7 +112,7 @@ def test_without_a_websocket_the_page_reads_again_and_says_so(console: Console, 
     console.page.add_init_script("delete window.WebSocket")
     console.open(f"/console/sheets/{session['sessionId']}")
     sheet = SheetPage(console)
-    expect(console.page.get_by_text("lets no WebSocket through")).to_be_visible()
+    expect(console.page.get_by_text("This network blocks WebSockets")).to_be_visible()
     sheet.cell(2, "A").click()
     console.page.keyboard.type("West")
     console.page.keyboard.press("Enter")
