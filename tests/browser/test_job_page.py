@@ -190,7 +190,5 @@ def test_a_job_of_an_unknown_pipeline_has_its_own_name_and_its_result_as_json(co
     assert json.loads(shown.text_content() or "") == result
     expect(console.page.get_by_role("button", name="New job with this input")).to_have_count(0)
     rows = console.page.get_by_role("region", name="Tools and subtasks").get_by_role("listitem")
-    expect(rows).to_have_text(
-        [re.compile("Look at the pond.*done"), re.compile("Count <b>syllables</b>.*failed.*40%")]
-    )
+    expect(rows).to_have_text([re.compile("Look at the pond.*done"), re.compile("Count <b>syllables</b>.*failed.*40%")])
     audit(console.tab, "job-unknown-pipeline")
