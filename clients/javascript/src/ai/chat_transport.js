@@ -5,7 +5,9 @@
 /** @import { Millrace } from "../millrace.js" */
 /** @import { Watch } from "../millrace/watch.js" */
 
+import { abortable } from "../millrace/calls.js";
 import { Refused, Unreachable } from "../millrace/errors.js";
+import { sessionStorageOrNull } from "../millrace/tab.js";
 import { EMPTY_VIEW, fold } from "../millrace/view.js";
 import { ChatChunks } from "./chat_chunks.js";
 
@@ -82,7 +84,7 @@ export class MillraceChatTransport {
   async sendMessages({ abortSignal, ...request }) {
     const accepted = this.#create(request);
     this.#cancelOn(abortSignal, accepted);
-    return this.#stream(await unlessAborted(accepted, abortSignal), abortSignal);
+    return this.#stream(await abortable(accepted, abortSignal), abortSignal);
   }
 
   /**
@@ -90,7 +92,7 @@ export class MillraceChatTransport {
    * @type {ChatTransport<UIMessage>["reconnectToStream"]}
    */
   async reconnectToStream({ chatId, abortSignal }) {
-    const active = await unlessAborted(this.#activeJob(chatId), abortSignal);
+    const active = await abortable(this.#activeJob(chatId), abortSignal);
     if (active === null) return null;
     const options = abortSignal ? { signal: abortSignal } : {};
     try {
@@ -209,30 +211,4 @@ async function* chunksOf(watch, jobId, signal) {
 export function textOfUser(messages) {
   const parts = messages.findLast(({ role }) => role === "user")?.parts ?? [];
   return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
-}
-
-/**
- * Settle as the promise does, or reject with the signal's reason if that comes first.
- * @template T
- * @param {Promise<T>} promise
- * @param {AbortSignal | undefined} signal
- * @returns {Promise<T>}
- */
-function unlessAborted(promise, signal) {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    if (signal.aborted) abort();
-  });
-}
-
-/** @returns {Storage | null} null if there is none or the user has disabled it */
-function sessionStorageOrNull() {
-  try {
-    return globalThis.sessionStorage ?? null;
-  } catch {
-    return null;
-  }
 }

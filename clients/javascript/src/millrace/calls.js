@@ -166,7 +166,7 @@ export class Calls {
  * @param {AbortSignal | null | undefined} signal
  * @returns {Promise<T>}
  */
-function abortable(promise, signal) {
+export function abortable(promise, signal) {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

@@ -47,7 +47,7 @@ function hold(locks, id) {
 }
 
 /** @returns {Storage | null} null if there is none or the user has disabled it */
-function sessionStorageOrNull() {
+export function sessionStorageOrNull() {
   try {
     return globalThis.sessionStorage ?? null;
   } catch {
