@@ -72,7 +72,7 @@ class JobResumption:
     def resume(self, owner: str, job_id: str, *, trace_id: str | None = None, request_id: str | None = None) -> Job:
         """Start the next generation and return the job. Watchers get a `reset` with the text that is kept.
 
-        `trace_id` and `request_id` replace the job's own, because this request causes the new execution. If an other
+        `trace_id` and `request_id` replace the job's own, because this request causes the new execution. If another
         request has stored the next generation, and none of its attempts has begun, complete that resumption instead.
 
         Raises:

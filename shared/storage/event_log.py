@@ -336,8 +336,7 @@ class DynamoEventLog:
         limit: dict[str, Any] = {"Limit": 1} if newest_first else {}
         found = query_items(
             self._table,
-            "PK = :pk AND SK BETWEEN :begin AND :end",
-            {":pk": keys.job_partition(job_id), ":begin": begin, ":end": keys.event(9_999_999_999)},
+            *_range_from(job_id, begin),
             ConsistentRead=consistent,
             ScanIndexForward=not newest_first,
             **limit,
@@ -348,7 +347,11 @@ class DynamoEventLog:
 def range_after(job_id: str, after: int) -> tuple[str, dict[str, str]]:
     """Return the key condition of the batches that may have events after number `after`, and its values."""
     # The batch that contains the next event may begin up to MAX_BATCH - 1 events before it.
-    begin = keys.event(max(1, after + 2 - MAX_BATCH))
+    return _range_from(job_id, keys.event(max(1, after + 2 - MAX_BATCH)))
+
+
+def _range_from(job_id: str, begin: str) -> tuple[str, dict[str, str]]:
+    """Return the key condition of a log's batches from the sort key `begin` on, and its values."""
     values = {":pk": keys.job_partition(job_id), ":begin": begin, ":end": keys.event(9_999_999_999)}
     return "PK = :pk AND SK BETWEEN :begin AND :end", values
 
