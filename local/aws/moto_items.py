@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
@@ -41,6 +41,10 @@ _PUT = {"TableName", "Item"} | _CONDITIONAL
 _UPDATE = {"TableName", "Key", "UpdateExpression", "ReturnValues"} | _CONDITIONAL
 
 Body = Mapping[str, Any]
+Names = tuple[tuple[str, str], ...]
+"""The placeholders of an expression with the attributes that they mean."""
+
+T = TypeVar("T")
 
 
 class _Other(Exception):
@@ -281,6 +285,28 @@ def _require_condition(body: Body, item: Item | None, names_used: Iterable[str],
         raise _Other
 
 
+# ---- expressions ----------------------------------------------------------------------------------------------------
+
+
+def _parsed_once(parse: Callable[[str, Names], T]) -> Callable[[str, Names], T]:
+    """Keep what a parser returns for an expression and its names, also that it raises _Other."""
+
+    @functools.lru_cache(maxsize=256)
+    def kept(expression: str, names: Names) -> T | None:
+        try:
+            return parse(expression, names)
+        except _Other:
+            return None
+
+    def parsed(expression: str, names: Names) -> T:
+        found = kept(expression, names)
+        if found is None:
+            raise _Other
+        return found
+
+    return parsed
+
+
 # ---- key conditions ------------------------------------------------------------------------------------------------
 
 _KEY_CONDITION = re.compile(
@@ -310,28 +336,18 @@ class _KeyCondition:
         return texts
 
 
-def _key_condition(expression: str, names: tuple[tuple[str, str], ...]) -> _KeyCondition:
-    condition = _parsed_key_condition(expression, names)
-    if condition is None:
-        raise _Other
-    return condition
-
-
-@functools.lru_cache(maxsize=256)
-def _parsed_key_condition(expression: str, names: tuple[tuple[str, str], ...]) -> _KeyCondition | None:
+@_parsed_once
+def _key_condition(expression: str, names: Names) -> _KeyCondition:
     parts = _KEY_CONDITION.fullmatch(expression)
     if parts is None:
-        return None
+        raise _Other
     found = {name: each for name, each in parts.groupdict().items() if each is not None}
     attributes = [found[name] for name in ("hash", "prefixed", "between", "compared") if name in found]
     values = tuple(found[name] for name in ("partition", "prefix", "low", "high", "bound") if name in found)
     if {each for each in attributes if each.startswith("#")} != {name for name, _ in names}:
-        return None
+        raise _Other
     kind = "BETWEEN" if "between" in found else "begins_with" if "prefixed" in found else found.get("operator", "")
-    try:
-        return _KeyCondition(tuple(_attribute(each, dict(names)) for each in attributes), kind, values)
-    except _Other:
-        return None
+    return _KeyCondition(tuple(_attribute(each, dict(names)) for each in attributes), kind, values)
 
 
 @functools.cache
@@ -442,35 +458,25 @@ def _as_returned(number: str) -> str:
     return f"{value.normalize():f}" if value else "0"
 
 
-def _update(expression: str, names: tuple[tuple[str, str], ...]) -> _Update:
-    update = _parsed_update(expression, names)
-    if update is None:
-        raise _Other
-    return update
-
-
-@functools.lru_cache(maxsize=256)
-def _parsed_update(expression: str, names: tuple[tuple[str, str], ...]) -> _Update | None:
+@_parsed_once
+def _update(expression: str, names: Names) -> _Update:
     before, *clauses = _CLAUSE.split(expression)
     kinds = clauses[::2]
     if before.strip() or not kinds or len({*kinds}) < len(kinds):
-        return None
+        raise _Other
     known = dict(names)
-    try:
-        found = [(kind, part) for kind, text in zip(kinds, clauses[1::2], strict=True) for part in _parts(kind, text)]
-        changes = tuple(
-            _Change(
-                kind,
-                _attribute(part["path"], known),
-                part.get("value") or part.get("default") or "",
-                _attribute(part["unless"], known) if part.get("unless") else "",
-            )
-            for kind, part in found
+    found = [(kind, part) for kind, text in zip(kinds, clauses[1::2], strict=True) for part in _parts(kind, text)]
+    changes = tuple(
+        _Change(
+            kind,
+            _attribute(part["path"], known),
+            part.get("value") or part.get("default") or "",
+            _attribute(part["unless"], known) if part.get("unless") else "",
         )
-    except _Other:
-        return None
+        for kind, part in found
+    )
     if len({change.attribute for change in changes}) < len(changes):
-        return None
+        raise _Other
     used = {each for _, part in found for each in (part["path"], part.get("unless")) if each and each.startswith("#")}
     return _Update(changes, frozenset(used), frozenset(change.value for change in changes if change.value))
 
