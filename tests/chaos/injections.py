@@ -323,9 +323,11 @@ class Injector:
                 self.note(f"missed: {action.what}", "the job ended first")
                 return
             attempt = await self._running()
-            if attempt is not None:
-                _send(attempt["pid"], signal.SIGKILL)
-                self.note(action.what, _name(attempt))
+            if attempt is None:
+                self.note(f"missed: {action.what}", "nothing ran")
+                return
+            _send(attempt["pid"], signal.SIGKILL)
+            self.note(action.what, _name(attempt))
 
     async def _kill_children(self) -> None:
         while not self.sights.has_ended:

@@ -30,7 +30,7 @@ ATTEMPTS = 3
 
 
 class NotStarted(Exception):
-    """The runtime did not start: another process has taken its port, or its ten seconds were over on a busy machine."""
+    """The runtime did not start or has ended: another process has taken its port, or the machine was too busy."""
 
 
 class Emulated:
@@ -50,6 +50,8 @@ class Emulated:
                 env={
                     "PATH": os.environ["PATH"],
                     **lambda_environment(function),
+                    # The emulator counts a function's start, too; Lambda does not. A busy machine starts one slowly.
+                    "AWS_LAMBDA_FUNCTION_TIMEOUT": str(max(function.timeout, int(PATIENCE))),
                     **environment,
                     "PYTHONPATH": os.pathsep.join(map(str, paths_of(function))),
                 },
@@ -76,6 +78,8 @@ class Emulated:
             try:
                 connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(payload))
                 body = connection.getresponse().read()
+            except (OSError, http.client.HTTPException) as error:
+                raise NotStarted(f"{error}\n{self._log.read_text()}") from error
             finally:
                 connection.close()
         if not body or body.startswith(b"Task timed out"):
