@@ -69,8 +69,7 @@ _FAULTS = {
 
 _RESUME_CALLS: dict[ResumeCall, tuple[tuple[str, ...], bool]] = {
     "job": (("", '"JOB"', '"pending"'), True),
-    # A subscription's mark makes the reset's first write fail, so this is the write behind it, of the snapshot.
-    "reset": (("PutItem", '"SNAP"'), False),
+    "reset": (("PutItem", "RESUMED"), True),
     "start": (("StartExecution",), False),
     "started": (("StartExecution",), True),
 }
