@@ -13,13 +13,13 @@ import { rolldown } from "rolldown";
 
 const FILES_AT = "/console/static/";
 /**
- * The entry has all modules that a first visit needs. A second chunk has those that every signed-in user needs: the client,
- * and the home page with all that it imports. A third one has what at least two of the other pages need.
+ * The entry has all modules that a first visit needs. A second chunk has those that a signed-in user needs first: the home page
+ * with all that it imports. A third one has what at least two of the other pages need.
  */
 const ENTRY = "main";
 const SIGNED_IN = "signed_in";
 const SHARED_BY_PAGES = "shared_by_pages";
-const OF_SIGNED_IN = ["core/app/client.js", "core/pages/home.js"];
+const OF_SIGNED_IN = ["core/pages/home.js"];
 const TARGET = "es2022";
 
 /** The modules of the first two chunks, by the path of their files. */

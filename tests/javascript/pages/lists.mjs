@@ -42,9 +42,10 @@ function shown(pageOf, answers) {
     if (answer === undefined) throw new Error(`the test expects no ${method} ${pathname}`);
     return answer(searchParams, body);
   };
-  const millrace = new Millrace({ api: "http://api", token: "t", fetch });
+  const clientOptions = { api: "http://api", token: "t", fetch };
+  const millrace = new Millrace(clientOptions);
   const context = {
-    ...{ applications: new Applications([POEM]), config: { retention: { jobSeconds: 600, failedJobSeconds: 3600 } }, session: { signedIn: true }, millrace, signIn: () => {}, setQuery: () => {} },
+    ...{ applications: new Applications([POEM]), config: { retention: { jobSeconds: 600, failedJobSeconds: 3600 } }, session: { signedIn: true, clientOptions }, millrace, signIn: () => {}, setQuery: () => {} },
     ...{ announce: () => {}, setTitle: () => {}, go: () => {}, toast: (text) => toasts.push(text) },
   };
   page = pageOf(context);

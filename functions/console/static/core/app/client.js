@@ -1,4 +1,4 @@
-/** The client of the API for the signed-in user: imported on demand, because a first visit does without it. */
+/** The client of the API for the signed-in user: imported on demand, because the first pages do without it. */
 
 /** @import { Session } from "./session.js" */
 
@@ -6,5 +6,5 @@ import { Millrace } from "../../millrace.js";
 
 /** @param {Session} session */
 export function newClient(session) {
-  return new Millrace({ api: location.origin, token: (stale) => session.token(stale) });
+  return new Millrace(session.clientOptions);
 }

@@ -35,7 +35,8 @@
  * @property {(title: string) => void} setTitle
  */
 /**
- * What pages get that need no signed-in user. They do without the client, so that a first visit does not wait for it.
+ * What the home page gets, and the pages that need no signed-in user. They do without the whole client, so that a first visit
+ * does not wait for it.
  * @typedef {Omit<Context, "millrace">} PublicContext
  */
 

@@ -39,6 +39,11 @@ export class Session {
     return this.#tokens !== null;
   }
 
+  /** What a client of the API needs to send requests as this user. */
+  get clientOptions() {
+    return { api: location.origin, token: (/** @type {string | undefined} */ stale) => this.token(stale) };
+  }
+
   /** Whether this browser was signed in before. If so, a new tab can go to the provider without asking. */
   get signedInBefore() {
     return localStorage.getItem(SIGNED_IN_BEFORE) !== null;

@@ -18,9 +18,9 @@ import { toast } from "./toasts.js";
 
 const HOME = /^\/(?:console\/?)?$/;
 const SIGNED_IN = /^\/console\/signed-in$/;
-/** The pages of signed-in users. @type {readonly PageRoute[]} */
+const loadHome = () => import("../pages/home.js");
+/** The further pages of signed-in users. @type {readonly PageRoute[]} */
 const ROUTES = [
-  { pattern: HOME, load: async () => (await import("../pages/home.js")).homePage },
   { pattern: /^\/console\/jobs$/, load: async () => (await import("../pages/jobs.js")).jobsPage },
   { pattern: /^\/console\/jobs\/([^/]+)$/, load: async () => (await import("../pages/job.js")).jobPage },
   { pattern: /^\/console\/agents$/, load: async () => (await import("../pages/agents.js")).agentsPage },
@@ -71,6 +71,7 @@ async function open(applications, main) {
   };
   const routes = [
     { pattern: SIGNED_IN, load: async () => () => signedInPage(context) },
+    { pattern: HOME, load: homeOrWelcome(context) },
     ...own.map((route) => ({ pattern: route.pattern, load: signedInOnly(context, route, client) })),
   ];
   const router = new Router(main, routes, {
@@ -99,17 +100,16 @@ function clientOf(session) {
 }
 
 /**
- * Import the client and the page of this path while the configuration is fetched, if the user is signed in. The router
- * reports a failure when it shows the page.
+ * Import the page of this path, and the client if the page needs it, while the configuration is fetched, if the user is
+ * signed in. The router reports a failure when it shows the page.
  * @param {readonly PageRoute[]} routes
  * @param {Session} session
  * @param {ClientSource} client
  */
 async function preload(routes, session, client) {
-  if (session.signedIn) {
-    const route = routes.find(({ pattern }) => pattern.test(location.pathname));
-    await Promise.allSettled([client(), route?.load()]);
-  }
+  if (!session.signedIn) return;
+  const route = routes.find(({ pattern }) => pattern.test(location.pathname));
+  await Promise.allSettled(HOME.test(location.pathname) ? [loadHome()] : [client(), route?.load()]);
 }
 
 /** @returns {Promise<ConsoleConfig>} */
@@ -120,20 +120,33 @@ async function fetchConfig() {
 }
 
 /**
- * Wrap a page that needs a signed-in user. Without one, the home page says what Millrace does. On every other page, a browser
- * that was signed in before goes to the provider at once, and any other sees the sign-in page.
+ * Return the loader of the home page, which makes its one request without the client. Without a signed-in user, the page says
+ * what Millrace does.
+ * @param {PublicContext} context
+ * @returns {() => Promise<() => Page>}
+ */
+function homeOrWelcome(context) {
+  return async () => {
+    if (!context.session.signedIn) return () => welcomePage(context);
+    const { homePage } = await loadHome();
+    return () => homePage(context);
+  };
+}
+
+/**
+ * Wrap a page that needs a signed-in user. Without one, a browser that was signed in before goes to the provider at once, and
+ * any other sees the sign-in page.
  * @param {PublicContext} context
  * @param {PageRoute} route
  * @param {ClientSource} client
  * @returns {() => Promise<(...parts: string[]) => Page>}
  */
-function signedInOnly(context, { pattern, load }, client) {
+function signedInOnly(context, { load }, client) {
   return async () => {
     if (context.session.signedIn) {
       const [page, millrace] = await Promise.all([load(), client()]);
       return (...parts) => page({ ...context, millrace }, ...parts);
     }
-    if (pattern === HOME) return () => welcomePage(context);
     if (context.session.signedInBefore) context.signIn();
     return () => signInPage(context);
   };

@@ -1,9 +1,12 @@
-/** The home page of a signed-in user: the forms and the latest jobs. */
+/** The home page of a signed-in user: the forms and the latest jobs. It needs one operation, and not the whole client. */
 
 /** @import { JobSummary } from "../../../../../docs/api/types" */
-/** @import { Context } from "../app/context.js" */
+/** @import { PublicContext } from "../app/context.js" */
 /** @import { Page } from "../app/router.js" */
 
+import { createClient } from "../../millrace/calls.js";
+import { JobListWatch } from "../../millrace/job_list.js";
+import { listJobs } from "../../millrace/operations.js";
 import { h } from "../app/dom.js";
 import { mounted } from "../app/mounted.js";
 import { h as component } from "../app/preact.js";
@@ -14,12 +17,13 @@ import { Empty, ListFrame } from "../parts/live_list.js";
 const LATEST = 5;
 
 /**
- * @param {Context} context
+ * @param {PublicContext} context
  * @returns {Page}
  */
-export function homePage({ applications, millrace, signIn }) {
+export function homePage({ applications, session, signIn }) {
+  const client = createClient(session.clientOptions);
   const latest = mounted(ListFrame, {
-    ...{ list: millrace.newJobListWatch({ limit: LATEST }), name: "jobs", signIn, more: false },
+    ...{ list: new JobListWatch((page) => listJobs(client, page), { limit: LATEST }), name: "jobs", signIn, more: false },
     empty: component(Empty, { icon: "list", text: "No jobs yet. Choose above what to create." }),
     rows: (/** @type {readonly JobSummary[]} */ jobs) => component(JobTable, { jobs: jobs.slice(0, LATEST), applications }),
   });
