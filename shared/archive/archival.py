@@ -75,7 +75,7 @@ class JobArchival:
         if not self._days.of(retention):
             return
         tail = self._log.tail(job.id)
-        if is_current and not tail.terminal:
+        if is_current and not tail.ends(job.generation):
             # The process that ended the job has died before it appended the end, or is just about to.
             ensure_terminal_event(self._log, job, clock=self._clock)
             tail = self._log.tail(job.id)

@@ -45,7 +45,7 @@ class JobTopics:
         if archived is not None:
             return archived.transcript.seq
         tail = self._log.tail(topic_id)
-        if tail.terminal:
+        if self._watcher.has_ended(topic_id, tail):
             return tail.seq
         # If the process that ended the job died before it appended the terminal event, this appends it.
         return self._log.tail(topic_id).seq if self._watcher.check_job(topic_id) else None

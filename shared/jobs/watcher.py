@@ -14,7 +14,7 @@ from shared.jobs.ending import ensure_terminal_event
 from shared.jobs.job import Job
 from shared.jobs.queries import JobView
 from shared.jobs.store import JobStore
-from shared.log.event_log import EventLog, LogEntry
+from shared.log.event_log import EventLog, LogEntry, LogTail
 from shared.log.events import Complete
 from shared.log.pace import Pace
 from shared.log.polls import LogPolls
@@ -76,7 +76,11 @@ class JobWatcher:
             return False
         tail = self._log.tail(job_id)
         _refuse_unknown(after, tail.seq)
-        return tail.terminal and after == tail.seq and not _is_live(self._jobs.get(job_id))
+        return after == tail.seq and self.has_ended(job_id, tail)
+
+    def has_ended(self, job_id: str, tail: LogTail) -> bool:
+        """Return whether nothing will follow this end of the job's log. The job is read only if that is possible."""
+        return tail.terminal and _ends(tail, self._jobs.get(job_id))
 
     async def follow(self, job_id: str, *, after: int) -> AsyncIterator[Frame | None]:
         """Yield the job's events after number `after` up to the terminal event, and None after each empty poll.
@@ -171,12 +175,21 @@ class JobFollower:
         """
         self._never_resumed = None
         frames = self._reader.poll(entries)
-        job = (self._never_resumed or self._jobs.get(self._job_id)) if frames and frames[-1].terminal else None
-        if _is_live(job):
-            # A resumption stores the job before its reset, so this is the end of the generation before. Read it
-            # again together with the reset, which makes a snapshot of it.
+        if not frames or not frames[-1].terminal:
+            return frames
+        job = self._never_resumed or self._jobs.get(self._job_id)
+        if not self._is_end(job, frames[-1]):
+            # The job is stored before the log, when it is resumed and when it ends, so this is the end of a generation
+            # before. Read it again together with what follows it, which makes a snapshot of it.
             self._reader = self._reader_after(frames.pop().id - 1)
         return [self._with_result(job, frame) for frame in frames]
+
+    def _is_end(self, job: Job | None, frame: Frame) -> bool:
+        """Return whether the terminal event is the end of the job's newest generation; `job` was read after it."""
+        if self._never_resumed is not None:
+            return self._never_resumed.status.ended
+        tail = self._reader.tail
+        return tail is not None and tail.seq == frame.id and _ends(tail, job)
 
     def _reader_after(self, seq: int) -> LogReader:
         return LogReader(self._log, self._job_id, after=seq, consistent=self._consistent, was_resumed=self._was_resumed)
@@ -202,6 +215,6 @@ def _refuse_unknown(after: int, last: int) -> None:
         raise InvalidInput([FieldIssue("Last-Event-ID", f"must be at most {last}, the id of the last event")])
 
 
-def _is_live(job: Job | None) -> bool:
-    """Return whether the job has not ended; a job that has expired, None, is not live."""
-    return job is not None and not job.status.ended
+def _ends(tail: LogTail, job: Job | None) -> bool:
+    """Return whether nothing will follow this end of the log; a job that has expired, None, writes nothing more."""
+    return tail.terminal if job is None else job.status.ended and tail.ends(job.generation)

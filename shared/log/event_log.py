@@ -92,6 +92,10 @@ class LogTail:
     cursor: str | None = None
     watched: int = 0
 
+    def ends(self, generation: int) -> bool:
+        """Return whether the last event is the end of this generation of the job, and not of one before it."""
+        return self.terminal and (1 if self.fence is None else self.fence.generation) >= generation
+
 
 @dataclass(frozen=True, slots=True)
 class LogSnapshot:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.log.event_log import EventLog, LogEntry
+from shared.log.event_log import EventLog, LogEntry, LogTail
 from shared.log.events import TERMINAL, StoredReset, StreamEvent
 from shared.log.transcript import Transcript
 
@@ -55,6 +55,8 @@ class LogReader:
         """What the log returned the last time that it was read."""
         self.written_at = 0.0
         """The time of the newest append that was returned, in Unix seconds of the writer's clock."""
+        self.tail: LogTail | None = None
+        """The log's end as it was read behind the last terminal event of a job that may have been resumed."""
 
     @property
     def position(self) -> int:
@@ -79,8 +81,10 @@ class LogReader:
         replaces it and everything before it, so that no watcher takes it for the end.
         """
         frames = self._read(consistent=self._consistent, entries=entries)
-        if frames and frames[-1].terminal and self._was_resumed() and self._log.tail(self._job_id).seq > self.position:
-            frames += self._read(consistent=True)  # the first read was too old to contain the resumption
+        if frames and frames[-1].terminal and self._was_resumed():
+            self.tail = self._log.tail(self._job_id)
+            if self.tail.seq > self.position:
+                frames += self._read(consistent=True)  # the first read was too old to contain the resumption
         ends = [frame.id for frame in frames[:-1] if frame.terminal]
         return self._without_earlier_generations(frames, ends[-1]) if ends else frames
 

@@ -225,6 +225,17 @@ class TestRecordsOfTheStream:
         archive(core, job)
         assert [event.type for event in core.events(job)] == ["error"]
 
+    def test_the_end_of_a_resumed_job_is_appended_although_the_log_has_an_earlier_end(self) -> None:
+        core = FakeCore()
+        first = failed(core)
+        ended = {"status": JobStatus.CANCELLED, "generation": 2, "failure": None}
+        core.jobs.update(first.id, ended, when=JobGuard())
+        archive(core, core.job(first.id))
+        assert [event.type for event in core.events(first)][-2:] == ["error", "cancelled"]
+        last = len(core.events(first))
+        expire(core)
+        assert archived(core, first).transcript.seq == last
+
     def test_a_record_that_comes_after_the_expiry_still_archives_what_is_stored(self) -> None:
         core = FakeCore()
         job = completed(core)

@@ -15,6 +15,7 @@ from shared.channel.posts import ConnectionGone
 from shared.channel.sizes import MAX_EVENT_BYTES, MAX_EVENTS
 from shared.errors import Forbidden, InvalidInput, NotFound
 from shared.jobs.job import Job, JobStatus
+from shared.jobs.store import JobGuard
 from shared.log.event_log import MAX_BATCH, Batch
 from shared.log.events import Cancelled, Delta, StoredEvent
 from shared.log.fence import Fence
@@ -171,6 +172,13 @@ class TestWhatIsSent:
         job = subscriber.core.new_job(status=JobStatus.CANCELLED)
         subscriber.subscribe(f"job:{job.id}")
         assert subscriber.posts.events("one") == [(1, "cancelled")]
+
+    def test_a_resumed_job_that_ended_without_a_terminal_event_gets_one(self, subscriber: Subscriber) -> None:
+        job = subscriber.core.new_job()
+        subscriber.append(job, Delta(text="a"), Cancelled())
+        subscriber.core.jobs.update(job.id, {"status": JobStatus.CANCELLED, "generation": 2}, when=JobGuard())
+        subscriber.subscribe(f"job:{job.id}")
+        assert subscriber.posts.events("one") == [(2, "snapshot"), (3, "cancelled")]
 
     def test_the_end_of_a_generation_before_a_resumption_is_sent_as_a_snapshot(self, subscriber: Subscriber) -> None:
         job = subscriber.core.new_job()

@@ -131,6 +131,24 @@ class TestFollowing:
             (4, "cancelled"),
         ]
 
+    @pytest.mark.parametrize("after", [0, 1, 2])
+    def test_an_end_that_is_not_yet_in_the_log_is_not_that_of_the_generation_before(self, after: int) -> None:
+        """What ends a job, such as the sweep, stores the job before the log: its process may die in between."""
+        core = FakeCore()
+        job = core.new_job()
+        append(core.log, Delta(text="x"), Cancelled(), job_id=job.id)
+        core.jobs.update(job.id, {"status": JobStatus.CANCELLED, "generation": 2}, when=JobGuard())
+
+        assert core.job_watcher.follower(job.id, after=1).poll() == []
+        assert not core.job_watcher.has_seen_terminal_event(job.id, after=2)
+        frames = asyncio.run(collect(core, job.id, after))
+
+        assert [(frame.id, frame.event.type) for frame in frames][-2:] in (
+            [(2, "snapshot"), (3, "cancelled")],
+            [(3, "cancelled")],
+        )
+        assert core.job_watcher.has_seen_terminal_event(job.id, after=3)
+
     def test_following_yields_new_events_and_none_during_silence(self) -> None:
         core = FakeCore()
         job = core.new_job()
