@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.code_blocks import program_of
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "clients/python"
 
@@ -68,6 +70,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.extractall(project / "site")
     (project / "usage.py").write_text(USAGE)
     (project / "misuse.py").write_text(MISUSE)
+    (project / "page.py").write_text(program_of(PACKAGE / "README.md", "python"))
     return project
 
 
@@ -91,7 +94,7 @@ def test_a_project_that_installs_the_wheel_runs(installed: Path) -> None:
 
 def test_a_project_that_installs_the_wheel_has_its_types(installed: Path) -> None:
     cache = ROOT / ".mypy_cache"
-    files = ("usage.py", "misuse.py")
+    files = ("usage.py", "misuse.py", "page.py")
     command = (sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache / "python_client", *files)
     environment = {"PATH": "/usr/bin:/bin", "MYPYPATH": str(installed / "site")}
     checked = subprocess.run(

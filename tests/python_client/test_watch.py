@@ -352,3 +352,24 @@ def test_a_watch_that_was_left_continues_after_the_last_event() -> None:
 
     assert watch.view.text == "ab"
     assert server.sent("last-event-id") == [None, None, "1"]
+
+
+def test_a_watch_that_has_seen_the_end_follows_a_job_that_was_resumed() -> None:
+    reset = frame(3, type="reset", text="a", progress=0, reason="RESUMED", message="again", attempt=2, retryCount=1)
+    server = FakeServer(
+        [
+            success(detail(status="in_progress")),
+            stream(CONNECTED, delta(1, "a"), frame(2, **FAILED)),
+            stream(CONNECTED),  # the first connection ends before the next attempt begins
+            stream(CONNECTED, reset, delta(4, "b"), complete(5)),
+        ]
+    )
+    with Millrace("https://api.example", "token", http=httpx.Client(transport=server)) as millrace:
+        watch = millrace.watch("job_1")
+        with pytest.raises(JobFailed):
+            watch.result()
+
+        assert watch.result() == {}
+
+    assert (watch.view.text, watch.view.failure) == ("ab", None)
+    assert server.sent("last-event-id") == [None, None, "2", "2"]

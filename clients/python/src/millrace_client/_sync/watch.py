@@ -41,7 +41,7 @@ class Watch:
     Read the events with `for`, or only the `result`. The events end with the job. The watch reconnects after
     faults of the network and of the service, until it has received nothing for two minutes: then it raises
     Unreachable. It raises Refused if the API refuses the request. After such an error, or if the reader stopped in
-    the middle, the next iteration continues after the last event.
+    the middle, or the job was resumed, the next iteration continues after the last event.
     """
 
     def __init__(
@@ -137,6 +137,8 @@ class Watch:
                 event = parse_event(sse.data)
                 if isinstance(event, models.Connected):
                     self.view.pipeline = event.pipeline
+                    # A job whose last end this watch has seen has no stream (204), so this one was resumed.
+                    self.view.outcome = self.view.failure = None
                 elif self.view.apply(_number(sse.id), event):
                     yield WatchedEvent(self.view.last_event_id, event)
                 if self.view.outcome is not None:
