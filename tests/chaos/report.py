@@ -132,11 +132,9 @@ REQUIRED = (
     "watcher back: beginning",
 )
 """What a run must have injected."""
-JOBS_PER_INJECTION = 75
-"""A run must have injected each of them at least once for this number of jobs."""
-JOBS_PER_OWN_INJECTION = 100
-"""The same for the injections of one application: their scenarios are drawn once in about 48 jobs, and some jobs end
-before their fault."""
+JOBS_PER_INJECTION = 100
+"""A run must have injected each of them at least once for this number of jobs. A scenario is drawn about twice in it,
+and some jobs end before their fault."""
 
 
 def too_rare(stories: Sequence[JobStory], throttled: int) -> list[str]:
@@ -147,10 +145,10 @@ def too_rare(stories: Sequence[JobStory], throttled: int) -> list[str]:
     made = Counter(each.what for story in stories for each in story.injected)
     made["throttled DescribeExecution"] = throttled
     made.update(f"watched over {each.plan.transport}" for story in stories for each in story.watchers)
-    least = dict.fromkeys(REQUIRED, len(stories) // JOBS_PER_INJECTION)
-    for name in {story.plan.application for story in stories}:
-        least.update(dict.fromkeys(applications()[name].required, len(stories) // JOBS_PER_OWN_INJECTION))
-    return [f"{what} only {made[what]} times, not {times}" for what, times in least.items() if made[what] < times]
+    least = len(stories) // JOBS_PER_INJECTION
+    planned = {story.plan.application for story in stories}
+    required = (*REQUIRED, *(what for name in planned for what in applications()[name].required))
+    return [f"{what} only {made[what]} times, not {least}" for what in required if made[what] < least]
 
 
 def whole_story(story: JobStory, found: Sequence[str]) -> str:
