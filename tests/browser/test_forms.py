@@ -132,7 +132,12 @@ def test_a_text_that_is_too_long_is_marked_and_stays(console: Console) -> None:
     page.get_by_role("button", name="Suggest features").click()
     expect(field).to_be_focused()
     expect(page.get_by_text("“Page or component” has 201 characters; 200 is the maximum.")).to_be_visible()
-    # The header, which stays at the top of the window, does not cover the label of the field with the focus.
+    # The header, which stays at the top of the window, does not cover the field that gets the focus, nor its label.
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.keyboard.press("Tab")
+    field.evaluate("field => scrollBy(0, field.getBoundingClientRect().top - 5)")
+    page.keyboard.press("Shift+Tab")
+    expect(field).to_be_focused()
     label = page.get_by_text("Page or component", exact=True).bounding_box()
     header = page.get_by_role("banner").bounding_box()
     assert label is not None

@@ -23,9 +23,16 @@ Object.assign(globalThis, { window, document, Node, Text, HTMLElement, Element, 
 Object.assign(globalThis, { requestAnimationFrame: frames, cancelAnimationFrame: clearTimeout });
 Object.assign(globalThis, { location: window.location, sessionStorage: window.sessionStorage, localStorage: window.localStorage });
 
-/** Wait, one turn of the event loop at a time, until the condition is true. */
+/** A page that is not as it should be by then never will be. */
+const MOST_TURNS = 5_000;
+
+/** Wait, one turn of the event loop at a time, until the page is as it should be; it needs some tens of turns. */
 export async function until(condition) {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let turn = 0; turn < MOST_TURNS; turn += 1) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  throw new Error(`after ${MOST_TURNS} turns the page is: ${document.body.textContent}`);
 }
 
 export const textOf = (element) => element.textContent.replaceAll(/\s+/g, " ").trim();

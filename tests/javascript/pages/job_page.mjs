@@ -1,18 +1,10 @@
 /** The pages of a job and of a run, drawn in a document without a browser: its buttons, its focus and its words in every state. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 
-import { Window } from "../../typescript/node_modules/happy-dom/lib/index.js";
 import { CONNECTED, frame, refusal, server, stream, success } from "../api.mjs";
-
-const window = new Window({ url: "http://localhost/console/jobs/job_1" });
-const { document, Node, Text, HTMLElement, Element } = window;
-Object.assign(globalThis, { window, document, Node, Text, HTMLElement, Element });
-const frames = (draw) => setTimeout(draw, 0);
-Object.assign(globalThis, { requestAnimationFrame: frames, cancelAnimationFrame: clearTimeout });
-
-Object.assign(globalThis, { location: window.location, sessionStorage: window.sessionStorage });
+import { until, window } from "../document.mjs";
 
 const STATIC = "../../../functions/console/static";
 const { Applications } = await import(`${STATIC}/core/app/applications.js`);
@@ -46,8 +38,9 @@ const RUN = {
   transform: { jobId: "job_1", model: "m", agent: null, retryCount: 0, maxRetries: 2, failure: null },
 };
 
-/** A page that is not as it should be by then never will be. */
-const MOST_TURNS = 5_000;
+/** The pages of this test, which are left also if it fails: a page that is shown has timers, and Node waits for them. */
+const pages = [];
+afterEach(() => pages.splice(0).forEach((page) => page.leave?.()));
 
 /** Show the page of the job, and return it once the job is shown. */
 const shown = (responses) => shownAt((context) => jobPage(context, "job_1"), responses, ".live");
@@ -63,18 +56,10 @@ async function shownAt(pageOf, responses, selector, { times = {} } = {}) {
     ...{ announce: () => {}, setTitle: () => {}, go: (path) => visited.push(path) },
   };
   const page = pageOf(context);
+  pages.push(page);
   document.body.replaceChildren(page.element);
   await until(() => page.element.querySelector(selector) !== null);
   return { page, requests, visited };
-}
-
-/** Wait, one turn of the event loop at a time, until the page is as it should be; it needs some tens of turns. */
-async function until(condition) {
-  for (let turn = 0; turn < MOST_TURNS; turn += 1) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  throw new Error(`after ${MOST_TURNS} turns the page is: ${document.body.textContent}`);
 }
 
 const labels = (page) => [...page.element.querySelectorAll(".live button")].map((each) => each.textContent);
@@ -106,7 +91,6 @@ test("a cancelled job gives the focus to its state, and no other button takes th
   assert.equal(page.element.querySelector(".state-line button"), null);
   assert.deepEqual(labels(page), ["Resume", "New job with this input"]);
   assert.equal(requests.filter(({ url }) => url.endsWith("/cancel")).length, 1);
-  page.leave();
 });
 
 test("a job that cannot be retried offers a new job first, and shows where it failed", async () => {
@@ -116,7 +100,6 @@ test("a job that cannot be retried offers a new job first, and shows where it fa
   assert.deepEqual(labels(page), ["New job with this input", "Resume"]);
   assert.equal(page.element.querySelector(".problem .main").textContent, "New job with this input");
   assert.match(page.element.querySelector(".problem").textContent, /StageWriteAttempt2Trace1-a/);
-  page.leave();
 });
 
 test("a completed job can be started again with its input, from below the state", async () => {
@@ -125,7 +108,6 @@ test("a completed job can be started again with its input, from below the state"
   assert.equal(page.element.querySelector(".state-line button"), null);
   button(page, "New job with this input").click();
   assert.deepEqual(visited, ["/console/poem"]);
-  page.leave();
 });
 
 test("a job whose stream is refused is not called stopped, and shows what the API has said of it", async () => {
@@ -135,7 +117,6 @@ test("a job whose stream is refused is not called stopped, and shows what the AP
   assert.equal(page.element.querySelector("progress").value, 40);
   assert.ok(button(page, "Cancel"));
   assert.match(page.element.querySelector(".stages").textContent, /Writerunning/);
-  page.leave();
 });
 
 test("a stage's element stays while events arrive, so that a selection in it is kept", async () => {
@@ -145,7 +126,6 @@ test("a stage's element stays while events arrive, so that a selection in it is 
   const before = page.element.querySelector(".stage");
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.ok(page.element.querySelector(".stage") === before);
-  page.leave();
 });
 
 test("the status of a run follows its job", async () => {
@@ -154,7 +134,6 @@ test("the status of a run follows its job", async () => {
   const { page } = await shownAt((context) => runPage(context, "run_1"), [success(RUN), success({ job }), stream([CONNECTED, failed])], ".live");
   await until(() => stateOf(page) === "Failed");
   await until(() => page.element.querySelector(".subtitle .badge").dataset.status === "failed");
-  page.leave();
 });
 
 test("a failed run whose job has expired shows where the job failed", async () => {
@@ -162,7 +141,6 @@ test("a failed run whose job has expired shows where the job failed", async () =
   const { page } = await shownAt((context) => runPage(context, "run_1"),
     [success({ ...RUN, status: "failed", transform }), refusal(404, "NOT_FOUND")], ".problem");
   assert.match(page.element.querySelector(".problem").textContent, /StageWriteAttempt2Trace1-a/);
-  page.leave();
 });
 
 test("a completed run shows the stages, retries, tokens and cost of its job", async () => {
@@ -179,7 +157,6 @@ test("a completed run shows the stages, retries, tokens and cost of its job", as
   assert.match(side, /Attempt 2 has started \(retry 1\)/);
   assert.match(side, /Retries1Tokens in1Tokens out2Cost of the modelscripted, no cost/);
   assert.match(side, /Jobopen/);
-  page.leave();
 });
 
 test("a run whose job has expired says so, and keeps its duration", async () => {
@@ -189,7 +166,6 @@ test("a run whose job has expired says so, and keeps its duration", async () => 
   await until(() => /Jobexpired/.test(page.element.querySelector("aside").textContent));
   assert.match(page.element.querySelector("aside").textContent, /Duration42 s/);
   assert.equal(page.element.querySelector('aside a[href*="/jobs/"]'), null);
-  page.leave();
 });
 
 test("the arrangement of a run and its agent have their names", async () => {
@@ -199,7 +175,6 @@ test("the arrangement of a run and its agent have their names", async () => {
     [success({ ...RUN, status: "completed", parameters, transform }), success({ agentId: "agt_1", name: "Terse", version: 4 })], "aside .facts");
   await until(() => /AgentTerse, version 3/.test(page.element.querySelector("aside").textContent));
   assert.match(page.element.querySelector("aside").textContent, /ArrangementRanked, best first/);
-  page.leave();
 });
 
 test("a job shows the name of its agent instead of ids, and the words of its form", async () => {
@@ -210,7 +185,6 @@ test("a job shows the name of its agent instead of ids, and the words of its for
   const about = page.element.querySelector("[aria-labelledby=about]").textContent;
   assert.match(about, /ArrangementRanked, best first/);
   assert.doesNotMatch(about, /agt_1|Custom model/);
-  page.leave();
 });
 
 test("a job of a pipeline that no application has is shown with its own name and its result as JSON", async () => {
@@ -220,7 +194,6 @@ test("a job of a pipeline that no application has is shown with its own name and
   assert.equal(page.element.querySelector(".cards"), null);
   await until(() => page.element.querySelector("pre.raw")?.textContent.includes('"title": "A"'));
   assert.equal(page.element.querySelector("#output").textContent, "Result");
-  page.leave();
 });
 
 test("the times of a job and of a run go on", async () => {
@@ -230,7 +203,6 @@ test("the times of a job and of a run go on", async () => {
   showRelativeTimes(Date.parse(DETAIL.createdAt) + 37_000);
   for (const { page } of [job, run]) {
     assert.equal(page.element.querySelector(".subtitle time").textContent, "37 seconds ago");
-    page.leave();
   }
 });
 
@@ -241,13 +213,11 @@ test("a stream that brings only heartbeats is told, and the job is said to wait"
   assert.match(page.element.querySelector(".quiet").textContent, /^No event for .* waiting for its first stage to start\. The server confirmed/);
   assert.equal(page.element.querySelector(".problem"), null);
   assert.ok(button(page, "Cancel"));
-  page.leave();
 });
 
 test("a job that was not found may have expired, after the time for which this deployment keeps jobs", async () => {
   const { page } = await shownAt((context) => jobPage(context, "job_1"), [refusal(404, "NOT_FOUND")], ".problem");
   assert.match(page.element.textContent, /It may have expired\. Completed jobs are kept for 15 seconds, failed and cancelled ones for 30 seconds\./);
-  page.leave();
 });
 
 const SUMMARY = { ...DETAIL, updatedAt: DETAIL.createdAt, statusUrl: "", maxRetries: 2, lastFault: null };
@@ -258,7 +228,6 @@ test("each row of the list of jobs has the subject of its job", async () => {
   const { page } = await shownAt((context) => jobsPage(context), [listed(...jobs)], "tbody tr");
   const links = [...page.element.querySelectorAll('tbody a[href^="/console/jobs/"]')].map((each) => each.textContent);
   assert.deepEqual(links, ["Poem", "Rivers", "Ponds"]);
-  page.leave();
 });
 
 test("a filter that no job matches is named, and can be cleared", async () => {
@@ -267,5 +236,4 @@ test("a filter that no job matches is named, and can be cleared", async () => {
   assert.match(page.element.querySelector(".empty").textContent, /^No jobs match status “Failed”\./);
   button(page, "Clear filters").click();
   await until(() => page.element.querySelector("tbody tr") !== null);
-  page.leave();
 });

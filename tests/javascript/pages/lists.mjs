@@ -1,4 +1,7 @@
-/** The console's lists, drawn in a document without a browser: live, long, selected with the keyboard, empty and loading. */
+/**
+ * The console's lists, drawn in a document without a browser: live, long, selected with the keyboard, empty and loading; and
+ * the pages of single things while they are loading, missing, or changed elsewhere.
+ */
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
@@ -9,12 +12,16 @@ import { refusal, success } from "../api.mjs";
 const STATIC = "../../../functions/console/static";
 const { Applications } = await import(`${STATIC}/core/app/applications.js`);
 const { Millrace } = await import(`${STATIC}/millrace.js`);
-const { agentsPage } = await import(`${STATIC}/core/pages/agents.js`);
+const { agentPage, agentsPage } = await import(`${STATIC}/core/pages/agents.js`);
 const { homePage } = await import(`${STATIC}/core/pages/home.js`);
+const { jobPage } = await import(`${STATIC}/core/pages/job.js`);
 const { jobsPage } = await import(`${STATIC}/core/pages/jobs.js`);
 const { webhookPage, webhooksPage } = await import(`${STATIC}/core/pages/webhooks.js`);
+const { runPage } = await import(`${STATIC}/apps/ideation/pages/run.js`);
 const { runsPage } = await import(`${STATIC}/apps/ideation/pages/runs.js`);
+const { projectPage } = await import(`${STATIC}/apps/video/pages/project.js`);
 const { projectsPage } = await import(`${STATIC}/apps/video/pages/projects.js`);
+const { sheetPage } = await import(`${STATIC}/apps/sheets/pages/sheet.js`);
 const { sheetsPage } = await import(`${STATIC}/apps/sheets/pages/sheets.js`);
 
 const AT = "2026-11-27T08:00:00Z";
@@ -45,7 +52,7 @@ function shown(pageOf, answers) {
   const clientOptions = { api: "http://api", token: "t", fetch };
   const millrace = new Millrace(clientOptions);
   const context = {
-    ...{ applications: new Applications([POEM]), config: { retention: { jobSeconds: 600, failedJobSeconds: 3600 } }, session: { signedIn: true, clientOptions }, millrace, signIn: () => {}, setQuery: () => {} },
+    ...{ applications: new Applications([POEM]), config: { retention: { jobSeconds: 600, failedJobSeconds: 3600 }, defaultModel: "m", models: ["m"] }, session: { signedIn: true, clientOptions }, millrace, signIn: () => {}, setQuery: () => {} },
     ...{ announce: () => {}, setTitle: () => {}, go: () => {}, toast: (text) => toasts.push(text) },
   };
   page = pageOf(context);
@@ -231,3 +238,70 @@ test("a webhook that was changed elsewhere shows the differences, and keeps what
   await until(() => list.toasts.length === 1);
   assert.deepEqual([stored.version, stored.description, stored.eventTypes], [3, "Mine", ["job.failed"]]);
 });
+
+const AGENT = {
+  ...{ agentId: "agt_1", name: "Terse", instructions: "One sentence.", model: null, temperature: 0.5, maxOutputTokens: null },
+  ...{ version: 1, createdAt: AT, updatedAt: AT },
+};
+
+/** Show the page of an agent, change the instructions in its form, and save them after another tab has saved version 2. */
+async function agentInConflict() {
+  let stored = AGENT;
+  const shownAgent = shown((context) => agentPage(context, "agt_1"), {
+    "GET /agents/agt_1": () => success(stored),
+    "PATCH /agents/agt_1": (_, body) => {
+      const { version, ...fields } = JSON.parse(body);
+      if (version !== stored.version) return refusal(409, "CONFLICT");
+      return success((stored = { ...stored, ...fields, version: version + 1 }));
+    },
+  });
+  const { all } = shownAgent;
+  const instructions = () => all('[name="instructions"]')[0];
+  const save = () => all("form")[0].dispatchEvent(new window.Event("submit", { bubbles: true, cancelable: true }));
+  const choose = (label) => all(".problem button").find((each) => textOf(each) === label).click();
+  await until(() => instructions() !== undefined);
+  stored = { ...AGENT, version: 2, instructions: "Two sentences." };
+  instructions().value = "Three sentences.";
+  save();
+  await until(() => all(".differences").length === 1);
+  return { ...shownAgent, instructions, save, choose, saved: () => stored };
+}
+
+test("an agent that was changed elsewhere shows the differences, and a save after it is confirmed", async () => {
+  const { all, instructions, save, choose, saved, toasts } = await agentInConflict();
+  assert.equal(document.activeElement, all(".problem h2")[0]);
+  assert.equal(textOf(all(".problem h2")[0]), "This agent was changed in another tab or by another program");
+  assert.deepEqual(all(".differences tbody tr").map((row) => [...row.children].map(textOf)), [
+    ["Instructions", "Two sentences.", "Three sentences."],
+  ]);
+  assert.deepEqual([instructions().value, toasts], ["Three sentences.", []]);
+
+  choose("Use my form after version 2");
+  await until(() => all(".differences").length === 0);
+  assert.equal(instructions().value, "Three sentences.");
+  save();
+  await until(() => toasts.length === 1);
+  assert.deepEqual([toasts[0], saved().instructions], ["Saved as version 3.", "Three sentences."]);
+});
+
+test("the version of an agent that was saved elsewhere can be loaded instead", async () => {
+  const { all, instructions, choose, saved } = await agentInConflict();
+  choose("Load version 2");
+  await until(() => all(".differences").length === 0);
+  assert.deepEqual([instructions().value, saved().version], ["Two sentences.", 2]);
+});
+
+const THINGS = { job: jobPage, run: runPage, video: projectPage, workbook: sheetPage, agent: agentPage, webhook: webhookPage };
+
+for (const [name, pageOf] of Object.entries(THINGS)) {
+  test(`the page of a ${name} shows bars until it is there, and the problem if it is missing`, async () => {
+    let answer = () => {};
+    const waiting = new Promise((resolve) => (answer = resolve));
+    const whole = shown((context) => pageOf(context, "id_1"), new Proxy({}, { get: () => () => waiting }));
+    await until(() => whole.all(".skeleton").length === 1 && whole.requests.length === 1);
+    assert.match(textOf(whole.all(".skeleton [role=status]")[0]), new RegExp(`^Loading the ${name}…$`));
+    answer(refusal(404, "NOT_FOUND"));
+    await until(() => whole.all(".problem").length === 1);
+    assert.deepEqual([whole.all(".skeleton").length, whole.requests.length], [0, 1]);
+  });
+}

@@ -22,6 +22,7 @@ import { JobControls } from "../parts/job_controls.js";
 import { JobPanels } from "../parts/live_job.js";
 import { Panel } from "../parts/panel.js";
 import { errorCard } from "../parts/problem_card.js";
+import { Skeleton } from "../parts/skeleton.js";
 
 /**
  * @param {Context} context
@@ -41,7 +42,7 @@ function JobPage({ context, jobId }) {
   return h(Fragment, {},
     job && h("p", { class: "crumbs" }, h("a", { href: "/console/jobs" }, "Jobs")),
     h("h1", { tabindex: "-1" }, title),
-    job ? h(WatchedJob, { context, job }) : error ? h(NotLoaded, { context, jobId, error, again }) : h("p", { class: "lead" }, "Loading…"));
+    job ? h(WatchedJob, { context, job }) : error ? h(NotLoaded, { context, jobId, error, again }) : h(Skeleton, { label: "Loading the job…" }));
 }
 
 /** @param {{ context: Context, jobId: string, error: unknown, again: () => void }} properties */

@@ -93,16 +93,28 @@ export function newWebhookPage(context) {
  */
 export function webhookPage(context, webhookId = "") {
   const element = h("div", { class: "webhook" }, h("h1", {}, "Webhook"), skeleton("Loading the webhook…"));
-  const deliveries = webhookDeliveries(context, webhookId);
+  /** Its list is read as soon as it exists: not for a webhook that is not there. @type {Deliveries | null} */
+  let deliveries = null;
+  let left = false;
   const load = async () => {
     try {
-      showWebhook(context, await context.millrace.webhooks.get(webhookId), element, deliveries);
+      const webhook = await context.millrace.webhooks.get(webhookId);
+      if (left) return;
+      deliveries ??= webhookDeliveries(context, webhookId);
+      showWebhook(context, webhook, element, deliveries);
     } catch (error) {
       fill(element, h("h1", {}, "Webhook"), errorCard(error, { signIn: context.signIn, again: load }));
     }
   };
   void load();
-  return { title: "Webhook", element, leave: deliveries.stop };
+  return {
+    title: "Webhook",
+    element,
+    leave() {
+      left = true;
+      deliveries?.stop();
+    },
+  };
 }
 
 /** @typedef {ReturnType<typeof webhookDeliveries>} Deliveries */

@@ -24,6 +24,7 @@ import { JobPanels } from "../../../core/parts/live_job.js";
 import { liveJob } from "../../../core/parts/live_job_element.js";
 import { Panel } from "../../../core/parts/panel.js";
 import { errorCard, problemCard } from "../../../core/parts/problem_card.js";
+import { skeleton } from "../../../core/parts/skeleton.js";
 import { ARRANGEMENTS } from "../labels.js";
 import { viewOf } from "../../../millrace/view.js";
 import { lineage } from "../parts/lineage.js";
@@ -36,7 +37,7 @@ import { FORM, RUNS } from "../paths.js";
  * @returns {Page}
  */
 export function runPage(context, runId = "") {
-  const element = h("div", {}, h("h1", {}, "Run"), h("p", { class: "lead" }, "Loading…"));
+  const element = h("div", {}, h("h1", {}, "Run"), skeleton("Loading the run…"));
   let stop = () => {};
   let left = false;
   const load = async () => {

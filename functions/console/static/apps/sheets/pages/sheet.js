@@ -9,6 +9,7 @@ import { SheetSession } from "../../../millrace/sheet_session.js";
 import { fill, h, setText } from "../../../core/app/dom.js";
 import { confirmButton } from "../../../core/parts/confirm_dialog.js";
 import { errorCard } from "../../../core/parts/problem_card.js";
+import { skeleton } from "../../../core/parts/skeleton.js";
 import { chat } from "../parts/chat.js";
 import { exportControl } from "../parts/export_control.js";
 import { helpCard } from "../parts/help_card.js";
@@ -22,7 +23,7 @@ import { SHEETS } from "../paths.js";
  * @returns {Page}
  */
 export function sheetPage(context, sessionId = "") {
-  const element = h("div", { class: "sheet-page" }, h("h1", {}, "Workbook"), h("p", { class: "lead" }, "Loading…"));
+  const element = h("div", { class: "sheet-page" }, h("h1", {}, "Workbook"), skeleton("Loading the workbook…"));
   let stop = () => {};
   let left = false;
   const load = async () => {

@@ -9,6 +9,7 @@
 import { fill, h } from "../../../core/app/dom.js";
 import { confirmButton } from "../../../core/parts/confirm_dialog.js";
 import { errorCard } from "../../../core/parts/problem_card.js";
+import { skeleton } from "../../../core/parts/skeleton.js";
 import { formatChoice, formatMessage } from "../parts/format_choice.js";
 import { middleOf } from "../parts/film.js";
 import { comparison } from "../parts/comparison.js";
@@ -28,7 +29,7 @@ import { PROJECTS } from "../paths.js";
  * @returns {Page}
  */
 export function projectPage(context, projectId = "") {
-  const element = h("div", { class: "video-page" }, h("h1", {}, "Video"), h("p", { class: "lead" }, "Loading…"));
+  const element = h("div", { class: "video-page" }, h("h1", {}, "Video"), skeleton("Loading the video…"));
   let stop = () => {};
   let left = false;
   const load = async () => {
