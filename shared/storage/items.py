@@ -11,8 +11,20 @@ from shared.storage.aws import dynamodb, refused_condition, storage_faults
 
 def read_item(table: str, key: Mapping[str, str]) -> Item | None:
     """Return the item, strongly consistent; None if there is none. Raises the faults of `storage_faults`."""
+    return _read(table, key, consistent=True)
+
+
+def read_unchanging_item(table: str, key: Mapping[str, str]) -> Item | None:
+    """Return the item, which stays as it was stored first; None if there is none. Raises as `read_item`.
+
+    An eventually consistent read costs half. It can only miss an item that is new, so then the item is read again.
+    """
+    return _read(table, key, consistent=False) or _read(table, key, consistent=True)
+
+
+def _read(table: str, key: Mapping[str, str], *, consistent: bool) -> Item | None:
     with storage_faults():
-        found = dynamodb().get_item(TableName=table, Key=to_item(key), ConsistentRead=True)
+        found = dynamodb().get_item(TableName=table, Key=to_item(key), ConsistentRead=consistent)
     return found.get("Item")
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.job import CheckpointRef, Job
+from shared.storage import items
 from tests.fakes.core import a_job
 from tests.storage.ports import AwsServer, Ports, adapters
 
@@ -35,6 +38,22 @@ def test_the_store_keeps_the_output_of_each_attempt_separately(ports: Ports) -> 
 def test_a_missing_checkpoint_is_a_defect(ports: Ports) -> None:
     with pytest.raises(KeyError):
         ports.checkpoints.get(a_job().id, "draft", ref("fence"))
+
+
+def test_an_output_that_an_eventually_consistent_read_misses_is_found(
+    server: AwsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports, job, kept = adapters(server), a_job(), StageOutput(output={}, text="x")
+    ports.checkpoints.put(job, "draft", "fence", kept)
+    client, reads = items.dynamodb(), list[bool]()
+
+    def stale(**request: Any) -> dict[str, Any]:
+        reads.append(request["ConsistentRead"])
+        return dict(client.get_item(**request)) if request["ConsistentRead"] else {}
+
+    monkeypatch.setattr(items, "dynamodb", lambda: SimpleNamespace(get_item=stale))
+    assert ports.checkpoints.get(job.id, "draft", ref("fence")) == kept
+    assert reads == [False, True]
 
 
 def test_only_a_large_output_is_stored_in_the_bucket(server: AwsServer) -> None:
