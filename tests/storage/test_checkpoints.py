@@ -45,7 +45,7 @@ def test_an_output_that_an_eventually_consistent_read_misses_is_found(
 ) -> None:
     ports, job, kept = adapters(server), a_job(), StageOutput(output={}, text="x")
     ports.checkpoints.put(job, "draft", "fence", kept)
-    client, reads = items.dynamodb(), list[bool]()
+    client, reads = server.dynamodb, list[bool]()
 
     def stale(**request: Any) -> dict[str, Any]:
         reads.append(request["ConsistentRead"])
