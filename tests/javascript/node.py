@@ -37,6 +37,12 @@ def link_packages(project: Path) -> None:
         (project / "node_modules" / module.name).symlink_to(module)
 
 
+def install_client(project: Path) -> Path:
+    """Install the client's package in a project that has the packages, and return the package's folder."""
+    link_packages(project)
+    return shutil.copytree(CLIENT, project / "node_modules/@millrace/client")
+
+
 def pass_all(node: str, script: str | Path, tests: int | None = None, *, cwd: Path | None = None) -> None:
     """Run a script of tests, all of which pass. `tests` is how many there are; None: at least one."""
     command = [node, "--test", "--test-reporter=tap", str(script)]

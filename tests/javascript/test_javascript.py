@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.javascript.node import CLIENT, OLDEST_NODE, ROOT, TYPESCRIPT, find_node, link_packages, pass_all
+from tests.javascript.node import CLIENT, OLDEST_NODE, ROOT, TYPESCRIPT, find_node, install_client, pass_all
 
 HERE = Path(__file__).parent
 STATIC = ROOT / "functions/console/static"
@@ -85,15 +85,9 @@ def test_the_compiler_refuses_a_front_end_that_misuses(name: str, found: dict[st
     assert MISUSES[name][1] in found[f"{name}.ts"]
 
 
-def _installed(project: Path) -> Path:
-    """Install the client's package in a project that has React, and return the package's folder."""
-    link_packages(project)
-    return shutil.copytree(CLIENT, project / "node_modules/@millrace/client")
-
-
 def test_the_hooks_of_react_follow_a_job_once(tmp_path: Path) -> None:
     node = find_node(TYPESCRIPT / "node_modules/react-dom")
-    _installed(tmp_path)
+    install_client(tmp_path)
     for file in (HERE / "react/hooks.mjs", HERE / "api.mjs"):
         shutil.copy(file, tmp_path)
 
@@ -102,7 +96,7 @@ def test_the_hooks_of_react_follow_a_job_once(tmp_path: Path) -> None:
 
 def test_chats_of_the_ai_sdk_show_and_resume_jobs(tmp_path: Path) -> None:
     node = find_node(*(TYPESCRIPT / "node_modules" / name for name in ("ai", "@ai-sdk/react", "react-dom")))
-    _installed(tmp_path)
+    install_client(tmp_path)
     for file in (HERE / "react/chat.mjs", HERE / "api.mjs", HERE / "chance.mjs"):
         shutil.copy(file, tmp_path)
 

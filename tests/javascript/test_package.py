@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.code_blocks import program_of
 from tests.javascript.node import CLIENT, ROOT, TYPESCRIPT, find_node, link_packages, pass_all
 
 HERE = Path(__file__).parent
@@ -66,6 +67,7 @@ def front_end(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     project = tmp_path_factory.mktemp("front_end") / "project"
     shutil.copytree(installed, project)
     link_packages(project)
+    (project / "page.tsx").write_text(program_of(CLIENT / "README.md", "js", "tsx"))
     return project
 
 
@@ -78,8 +80,11 @@ def test_the_package_runs_under_node_and_installs_nothing_else(installed: Path) 
 # The declarations of the AI SDK themselves have errors without `skipLibCheck`.
 @pytest.mark.parametrize(
     ("files", "options"),
-    [(["client_usage.ts", "types.ts"], ["--skipDefaultLibCheck"]), (["chat_types.ts"], ["--skipLibCheck"])],
-    ids=["client", "chat"],
+    [
+        (["client_usage.ts", "types.ts"], ["--skipDefaultLibCheck"]),
+        (["chat_types.ts", "page.tsx", "process.d.ts"], ["--skipLibCheck"]),
+    ],
+    ids=["client", "chat_and_page"],
 )
 def test_the_types_of_the_package_are_valid_in_strict_mode(
     front_end: Path, files: list[str], options: list[str]
