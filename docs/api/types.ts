@@ -919,7 +919,7 @@ export interface JobDetail {
   result: Record<string, unknown> | null;
   /** when its attempts began and their text arrived, its tool calls and subtasks, what reset its text, and how it ended; at most 500 entries */
   history: HistoryEntry[];
-  /** false if entries are left out, because they are too many or were no longer stored */
+  /** false if entries are left out, because they are too many or were no longer stored, and in the response of a server that does not send it */
   historyIsWhole: boolean;
   /** the fields that are left out because the response would be too large */
   omitted: ("text" | "items" | "subtasks" | "result")[];

@@ -167,8 +167,9 @@ class JobDetail(JobSummary):
         "and how it ended; at most 500 entries",
     )
     history_is_whole: bool = Field(
-        default=True,
-        description="false if entries are left out, because they are too many or were no longer stored",
+        default=False,
+        description="false if entries are left out, because they are too many or were no longer stored, and in the "
+        "response of a server that does not send it",
     )
     omitted: tuple[LargeField, ...] = Field(
         default=(), description="the fields that are left out because the response would be too large"

@@ -103,3 +103,4 @@ def test_a_job_of_an_earlier_server_is_read_and_what_it_does_not_know_is_empty()
         job = millrace.get_job("job_1")
 
     assert (job.title, job.history, job.archived, job.status) == (None, [], False, "paused")
+    assert job.history_is_whole is False, "an empty history of a server that keeps none is not the whole"

@@ -1563,8 +1563,10 @@ class JobDetail(ApiModel):
     ended; at most 500 entries.
     """
 
-    history_is_whole: bool = Field(default=True, alias="historyIsWhole")
-    """False if entries are left out, because they are too many or were no longer stored."""
+    history_is_whole: bool = Field(default=False, alias="historyIsWhole")
+    """False if entries are left out, because they are too many or were no longer stored, and in the response of a
+    server that does not send it.
+    """
 
     omitted: list[Open[Literal["text", "items", "subtasks", "result"]]]
     """The fields that are left out because the response would be too large."""
