@@ -225,6 +225,8 @@ def test_a_reload_keeps_the_filter_of_a_list(console: Console, user: ApiUser) ->
     rows = console.page.get_by_role("table").get_by_role("row")
     expect(rows).to_have_count(3)
     rows_are_dense_and_mirrored(console.page)
+    filters_are_one_row(console.page)
+    the_list_fits_a_phone(console.page)
     audit(console.tab, "jobs")
     console.page.get_by_label("Status").select_option(label="Failed")
     expect(rows).to_have_count(2)
@@ -248,6 +250,33 @@ def rows_are_dense_and_mirrored(page: Page) -> None:
     mirrored = page.eval_on_selector_all(heads, places)
     page.evaluate("document.documentElement.removeAttribute('dir')")
     assert mirrored == sorted(mirrored, reverse=True)
+
+
+def filters_are_one_row(page: Page) -> None:
+    boxes = boxes_of(page, ".filters :is(input, select)")
+    assert len({(box["y"], box["height"]) for box in boxes}) == 1, boxes
+
+
+def the_list_fits_a_phone(page: Page) -> None:
+    """At 390 pixels, the user is beside the brand, the search has a row, and a checkbox is beside its item's name."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    brand, user = boxes_of(page, ".brand, .user")
+    assert user["y"] < brand["y"] + brand["height"]
+    search, *selects = boxes_of(page, ".filters :is(input, select)")
+    assert search["width"] > 2 * selects[0]["width"]
+    checkbox, name = boxes_of(page, ".list tbody tr:first-child :is([type=checkbox], th)")
+    assert checkbox["x"] + checkbox["width"] <= name["x"]
+    assert checkbox["y"] < name["y"] + name["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.set_viewport_size(size or {"width": 1280, "height": 900})
+
+
+def boxes_of(page: Page, selector: str) -> list[dict[str, float]]:
+    """Return the boxes of the elements, in their order in the document."""
+    script = "found => found.map((each) => each.getBoundingClientRect().toJSON())"
+    boxes: list[dict[str, float]] = page.eval_on_selector_all(selector, script)
+    return boxes
 
 
 def test_a_list_is_live_searched_and_acts_on_selected_jobs(console: Console, user: ApiUser) -> None:
