@@ -42,6 +42,25 @@ test("a creation whose response was lost is repeated with the same key", async (
   assert.deepEqual(JSON.parse(requests[2].body), { pipeline: "suggestion", input: { pageOrComponent: "x" } });
 });
 
+test("a job of a sheet session whose response was lost is created again with the same key, or with the given one", async () => {
+  const idempotencyKey = "key-of-the-caller-1";
+  for (const create of [
+    (sheets, options) => sheets.load("ses_1", options),
+    (sheets, options) => sheets.send("ses_1", { text: "Sum of B?" }, options),
+    (sheets, options) => sheets.export("ses_1", { format: "csv" }, options),
+  ]) {
+    const lost = () => [new NoNetwork("reset"), success(ACCEPTED, 202)];
+    const { millrace, requests } = client([...lost(), ...lost()]);
+    await create(millrace.sheets);
+    await create(millrace.sheets, { idempotencyKey });
+
+    const [first, second, ...given] = requests.map(({ headers }) => headers["Idempotency-Key"]);
+    assert.ok(first.length >= 16);
+    assert.equal(second, first);
+    assert.deepEqual(given, [idempotencyKey, idempotencyKey]);
+  }
+});
+
 test("two creations have two keys", async () => {
   const { millrace, requests } = client([success(ACCEPTED, 202), success(ACCEPTED, 202)]);
   await millrace.createJob("suggestion", {});

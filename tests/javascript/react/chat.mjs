@@ -273,7 +273,10 @@ test("a sheet session is a chat: it sends, resumes the answer that runs, and sho
     ...[success(session), success({ ...DETAIL, pipeline: "sheet_load" }), success({ ...session, activeJobId: null })],
   ];
   const { millrace, requests } = transport(responses);
-  const made = new MillraceChatTransport({ ...sheetChat(millrace), storage: null });
+  const options = sheetChat(millrace);
+  const keys = [];
+  const createJob = (request) => (keys.push(request.idempotencyKey), options.createJob(request));
+  const made = new MillraceChatTransport({ ...options, createJob, storage: null });
   const history = [
     { messageId: "m2", role: "assistant", text: "4", jobId: "job_1", jobStatus: "in_progress", versions: [], outcome: null },
     { messageId: "m1", role: "user", text: "?", jobId: "job_1", jobStatus: "in_progress", versions: [], outcome: null },
@@ -286,6 +289,7 @@ test("a sheet session is a chat: it sends, resumes the answer that runs, and sho
 
   assert.equal(new URL(requests[0].url).pathname, "/sessions/ses_1/messages");
   assert.deepEqual(JSON.parse(requests[0].body), { selection: { sheet: "Data", range: "B1:B9" }, text: "Sum of B?" });
+  assert.equal(requests[0].headers["Idempotency-Key"], keys[0]);
   assert.deepEqual(resumed.messages.map(textOf), ["?", "42"]);
   assert.equal(await made.reconnectToStream({ chatId: "ses_1" }), null, "the session loads its file");
   assert.equal(await made.reconnectToStream({ chatId: "ses_1" }), null, "nothing runs");

@@ -15,7 +15,7 @@ const PIPELINE = "sheet_chat";
 export function sheetChat(millrace) {
   return {
     millrace,
-    createJob: ({ chatId, text, body }) => millrace.sheets.send(chatId, { ...body, text }),
+    createJob: ({ chatId, text, body, idempotencyKey }) => millrace.sheets.send(chatId, { ...body, text }, { idempotencyKey }),
     activeJob: async (chatId) => {
       const { activeJobId } = await millrace.sheets.get(chatId);
       if (activeJobId === null) return null;

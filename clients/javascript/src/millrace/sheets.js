@@ -73,11 +73,11 @@ export class Sheets {
   /**
    * Load the uploaded file: a job, whose end makes the session active.
    * @param {string} id
-   * @param {Abortable} [options]
+   * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  load(id, { signal } = {}) {
-    return this.#calls.call("POST", path(id, "load"), { signal });
+  load(id, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
+    return this.#createJob(path(id, "load"), undefined, idempotencyKey, signal);
   }
 
   /**
@@ -114,11 +114,11 @@ export class Sheets {
    * Ask about the workbook or for a change of it: a job, which answers.
    * @param {string} id
    * @param {{ text: string, agentId?: string, customModel?: string, selection?: object }} message
-   * @param {Abortable} [options]
+   * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  send(id, message, { signal } = {}) {
-    return this.#calls.call("POST", path(id, "messages"), { body: message, signal });
+  send(id, message, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
+    return this.#createJob(path(id, "messages"), message, idempotencyKey, signal);
   }
 
   /**
@@ -185,11 +185,24 @@ export class Sheets {
    * Write the workbook to a file: a job, whose result has the URL.
    * @param {string} id
    * @param {{ format: "xlsx" | "csv", sheet?: string }} parameters
-   * @param {Abortable} [options]
+   * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  export(id, parameters, { signal } = {}) {
-    return this.#calls.call("POST", path(id, "exports"), { body: parameters, signal });
+  export(id, parameters, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
+    return this.#createJob(path(id, "exports"), parameters, idempotencyKey, signal);
+  }
+
+  /**
+   * Create a job. If a response is lost, the request is sent again with the same key and returns the same job.
+   * @template T
+   * @param {string} target
+   * @param {unknown} body
+   * @param {string} idempotencyKey
+   * @param {AbortSignal | undefined} signal
+   * @returns {Promise<T>}
+   */
+  #createJob(target, body, idempotencyKey, signal) {
+    return this.#calls.call("POST", target, { body, headers: { "Idempotency-Key": idempotencyKey }, repeatable: true, signal });
   }
 }
 
