@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -105,3 +107,36 @@ def test_a_project_that_installs_the_wheel_has_its_types(installed: Path) -> Non
     assert {line.partition(":")[0] for line in errors} == {"misuse.py"}, checked.stdout
     assert any('"JobDetail" has no attribute "nope"' in line for line in errors)
     assert any('expected "str"' in line for line in errors)
+
+
+def _python_3_13() -> Path | None:
+    """Return an interpreter that runs: a shim of pyenv may name a version that is not chosen."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [*pyenv.glob("versions/3.13*/bin/python3.13"), shutil.which("python3.13")]
+    runs = (Path(each) for each in candidates if each and not _run(each, "-c", "", cwd=ROOT).returncode)
+    return next(runs, None)
+
+
+def test_the_wheel_runs_in_an_empty_environment_of_python_3_13(installed: Path) -> None:
+    """uv installs the wheel with what it needs, from its cache: nothing is downloaded."""
+    interpreter = _python_3_13()
+    if interpreter is None:
+        pytest.skip("there is no python3.13 on the PATH or of pyenv")
+    (wheel,) = installed.glob("dist/*.whl")
+    environment = installed / "environment"
+    uv = (sys.executable, "-m", "uv")
+    made = _run(*uv, "venv", "--python", interpreter, environment, cwd=installed)
+    assert made.returncode == 0, made.stderr
+    python = environment / "bin/python"
+    filled = _run(*uv, "pip", "install", "--python", python, wheel, cwd=installed)
+    if "network was disabled" in filled.stderr:
+        pytest.skip(
+            f"uv's cache lacks what the wheel needs on Python 3.13; install it once with: uv pip install {PACKAGE}"
+        )
+    assert filled.returncode == 0, filled.stderr
+
+    code = "import runpy, sys; print(sys.version_info[:2]); runpy.run_path('usage.py')"
+    ran = _run(python, "-I", "-W", "error", "-c", code, cwd=installed)
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == ["(3, 13)", "['JobDetail'] True"]
