@@ -17,9 +17,10 @@ from shared.jobs.job import Job, JobStatus, LinkKind, ids_of
 from shared.jobs.links import LinkedEntities
 from shared.jobs.store import JobStore
 from shared.jobs.transitions import JobTransition
-from shared.log.event_log import EventLog, LogEntry
+from shared.log.event_log import EventLog, LogEntry, end_shown_by
 from shared.log.history import joined
 from shared.log.reader import read_log
+from shared.log.transcript import Transcript
 from shared.observability.log import log
 
 
@@ -74,12 +75,12 @@ class JobArchival:
         retention = self._retention.of(job)
         if not self._days.of(retention):
             return
-        tail = self._log.tail(job.id)
-        if is_current and not tail.ends(job.generation):
+        whole_log = read_log(self._log, job.id)
+        if is_current and not end_shown_by(whole_log[1]).ends(job.generation):
             # The process that ended the job has died before it appended the end, or is just about to.
             ensure_terminal_event(self._log, job, clock=self._clock)
-            tail = self._log.tail(job.id)
-        record = self._record(job, log_bytes=tail.log_bytes).model_copy(update={"retention": retention})
+            whole_log = read_log(self._log, job.id)
+        record = self._record(job, *whole_log).model_copy(update={"retention": retention})
         self._archive.put(record)
         if self._must_not_stay(job):
             self._archive.erase(job.owner, job.id)
@@ -109,8 +110,7 @@ class JobArchival:
                 return True  # it takes no more jobs, but exists
         return not owned
 
-    def _record(self, job: Job, *, log_bytes: int) -> ArchivedJob:
-        transcript, entries = read_log(self._log, job.id)
+    def _record(self, job: Job, transcript: Transcript, entries: Sequence[LogEntry]) -> ArchivedJob:
         earlier = self._archive.get(job.owner, job.id) if job.generation > 1 else None
         last = transcript.seq if transcript.ended is not None else transcript.seq + len(terminal_events(job))
         if transcript.ended is None:
@@ -127,7 +127,7 @@ class JobArchival:
             stage=transcript.stage or job.stage,
             progress=100 if completed else transcript.progress,
             last_event_id=last,
-            log_bytes=log_bytes,
+            log_bytes=end_shown_by(entries).log_bytes,
             result=self._result(job) if completed else None,
             history=joined(earlier.history, history.entries) if earlier is not None else history.entries,
             history_is_whole=history.is_whole or (earlier is not None and _meet(earlier, entries)),

@@ -24,12 +24,17 @@ MAX_BATCH = 4
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A stored event: its sequence number `seq`, from 1; the `first` number of its batch; the time of its append."""
+    """A stored event: its sequence number `seq`, from 1, and of its batch the `first` number, the time and the rest.
+
+    `fence` is the batch's, as text: few readers compare it.
+    """
 
     seq: int
     first: int
     at: datetime
     event: StoredEvent
+    fence: str
+    log_bytes: int
 
     @property
     def terminal(self) -> bool:
@@ -95,6 +100,14 @@ class LogTail:
     def ends(self, generation: int) -> bool:
         """Return whether the last event is the end of this generation of the job, and not of one before it."""
         return self.terminal and (1 if self.fence is None else self.fence.generation) >= generation
+
+
+def end_shown_by(entries: Sequence[LogEntry]) -> LogTail:
+    """Return the end of the log of which these are the newest entries, without `cursor` and `watched`."""
+    if not entries:
+        return LogTail()
+    last = entries[-1]
+    return LogTail(last.seq, last.log_bytes, Fence.parse(last.fence), last.terminal)
 
 
 @dataclass(frozen=True, slots=True)

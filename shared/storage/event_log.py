@@ -405,7 +405,10 @@ def _entries(item: Mapping[str, Any]) -> list[LogEntry]:
     stored = _batch(item)
     at = _time(stored.at)
     events = parse_events(stored.events)
-    return [LogEntry(stored.seq + index, stored.seq, at, event) for index, event in enumerate(events)]
+    return [
+        LogEntry(stored.seq + index, stored.seq, at, event, stored.fence, stored.log_bytes)
+        for index, event in enumerate(events)
+    ]
 
 
 def _time(milliseconds: int) -> datetime:

@@ -54,7 +54,7 @@ class FakeEventLog:
     def read(self, job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
         with self._lock:
             return [
-                LogEntry(seq, batch.first, batch.at, event)
+                LogEntry(seq, batch.first, batch.at, event, str(batch.fence), batch.log_bytes)
                 for batch in self._in_order(job_id)
                 for seq, event in enumerate(batch.events, batch.first)
                 if seq > after
