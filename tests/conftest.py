@@ -33,10 +33,8 @@ for name in PROXY_VARIABLES:
 vars(httpx._config.DEFAULT_TIMEOUT_CONFIG).update(vars(httpx.Timeout(PATIENCE)))
 
 # No deadline, because the time of an example depends on the other processes of the machine.
-# A test without a number of examples takes the profile's: --hypothesis-profile=thorough is for nights.
-settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500)
-settings.load_profile("quick")
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

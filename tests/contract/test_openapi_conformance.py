@@ -211,7 +211,7 @@ def test_a_client_gets_only_responses_that_the_document_describes(
     user = made.erased if path.startswith("/me/data") else caller
     statuses: set[int] = set()
 
-    @settings(bounded, max_examples=20 if has_input(method, path) else 6)
+    @settings(bounded, max_examples=25 if has_input(method, path) else 10)
     @given(case=cases(method, path, mode), whose=st.sampled_from([None, REAL, FOREIGN]))
     def check(case: Any, whose: str | None) -> None:
         answer = send(case, whose, {"Authorization": f"Bearer {user.token}"})
@@ -227,7 +227,7 @@ def test_a_client_gets_only_responses_that_the_document_describes(
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_a_client_without_a_token_gets_only_the_refusal(send: Callable[..., Any], method: str, path: str) -> None:
     # tests/http/test_authentication.py calls every route without a token; here the request's input varies.
-    @settings(bounded, max_examples=3)
+    @settings(bounded, max_examples=4)
     @given(case=cases(method, path, MODES[0]) | cases(method, path, MODES[1]), whose=st.sampled_from([None, REAL]))
     def check(case: Any, whose: str | None) -> None:
         answer = send(case, whose, {})
