@@ -75,12 +75,12 @@ class JobArchival:
         retention = self._retention.of(job)
         if not self._days.of(retention):
             return
-        whole_log = read_log(self._log, job.id)
-        if is_current and not end_shown_by(whole_log[1]).ends(job.generation):
+        transcript, entries = read_log(self._log, job.id)
+        if is_current and not end_shown_by(entries).ends(job.generation):
             # The process that ended the job has died before it appended the end, or is just about to.
             ensure_terminal_event(self._log, job, clock=self._clock)
-            whole_log = read_log(self._log, job.id)
-        record = self._record(job, *whole_log).model_copy(update={"retention": retention})
+            transcript, entries = read_log(self._log, job.id)
+        record = self._record(job, transcript, entries).model_copy(update={"retention": retention})
         self._archive.put(record)
         if self._must_not_stay(job):
             self._archive.erase(job.owner, job.id)
