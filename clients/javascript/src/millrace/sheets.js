@@ -26,8 +26,7 @@ export class Sheets {
    * @returns {Promise<Api.SessionWithUpload>}
    */
   create(session, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", "/sessions", { body: session, headers, repeatable: true, signal });
+    return this.#create("/sessions", session, idempotencyKey, signal);
   }
 
   /**
@@ -77,7 +76,7 @@ export class Sheets {
    * @returns {Promise<Api.JobAccepted>}
    */
   load(id, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#createJob(path(id, "load"), undefined, idempotencyKey, signal);
+    return this.#create(path(id, "load"), undefined, idempotencyKey, signal);
   }
 
   /**
@@ -118,7 +117,7 @@ export class Sheets {
    * @returns {Promise<Api.JobAccepted>}
    */
   send(id, message, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#createJob(path(id, "messages"), message, idempotencyKey, signal);
+    return this.#create(path(id, "messages"), message, idempotencyKey, signal);
   }
 
   /**
@@ -189,11 +188,11 @@ export class Sheets {
    * @returns {Promise<Api.JobAccepted>}
    */
   export(id, parameters, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#createJob(path(id, "exports"), parameters, idempotencyKey, signal);
+    return this.#create(path(id, "exports"), parameters, idempotencyKey, signal);
   }
 
   /**
-   * Create a job. If a response is lost, the request is sent again with the same key and returns the same job.
+   * Create a session or a job. If a response is lost, the request is sent again with the same key and returns the same one.
    * @template T
    * @param {string} target
    * @param {unknown} body
@@ -201,7 +200,7 @@ export class Sheets {
    * @param {AbortSignal | undefined} signal
    * @returns {Promise<T>}
    */
-  #createJob(target, body, idempotencyKey, signal) {
+  #create(target, body, idempotencyKey, signal) {
     return this.#calls.call("POST", target, { body, headers: { "Idempotency-Key": idempotencyKey }, repeatable: true, signal });
   }
 }
