@@ -163,6 +163,12 @@ class ApiUser:
     def cancel(self, job_id: str) -> httpx.Response:
         return self.api.post(f"/jobs/{job_id}/cancel")
 
+    def attempt_of(self, job_id: str) -> dict[str, Any]:
+        """Return the invocation of a stage that runs. A function that learns of changes of the job may run as well."""
+        invocations = self.stack.invocations(f'"{job_id}"')
+        (running,) = [each for each in invocations if each["payload"].get("jobId") == job_id and not each["ended"]]
+        return running
+
     def ended(self, job_id: str) -> dict[str, Any]:
         """Wait until the job has ended, and return it; a completed job's log has its end then, too.
 

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -26,19 +25,12 @@ def stack() -> Iterator[LocalStack]:
         yield running
 
 
-def attempt_of(stack: LocalStack, job_id: str) -> dict[str, Any]:
-    """Return the invocation of a stage that runs. A function that learns of changes of the job may run as well."""
-    invocations = stack.invocations(f'"{job_id}"')
-    (running,) = [each for each in invocations if each["payload"].get("jobId") == job_id and not each["ended"]]
-    return running
-
-
 def test_a_killed_stage_re_attaches_to_the_running_response(stack: LocalStack, user: ApiUser) -> None:
     with ModelControl(stack.model_url) as model, ThreadPoolExecutor(1) as pool:
         job_id = user.new_job("first_token_ms=0, token_ms=0, pause_after=50")
         watching = pool.submit(user.watch, job_id)
         wait_until(lambda: user.job(job_id)["text"])
-        os.kill(attempt_of(stack, job_id)["pid"], signal.SIGKILL)
+        os.kill(user.attempt_of(job_id)["pid"], signal.SIGKILL)
         wait_until(lambda: len(model.requests()[0]["watchers"]) == 2)
         user.release(job_id)
         events = watching.result()
@@ -69,7 +61,7 @@ def test_a_ping_brings_the_event_that_a_killed_stage_has_stored_but_not_sent(sta
             user.release(job_id)
             wait_until(held)
             number = user.job(job_id)["lastEventId"]
-            os.kill(attempt_of(stack, job_id)["pid"], signal.SIGKILL)
+            os.kill(user.attempt_of(job_id)["pid"], signal.SIGKILL)
             channel.send("ping", positions={topic: log.last})
             while log.last < number:
                 message = channel.receive()

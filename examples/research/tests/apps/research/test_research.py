@@ -121,7 +121,7 @@ def killed_at(
     with user.stack.holding(operation, *held, executed=executed) as is_held:
         job_id = create(user, question)
         wait_until(is_held)
-        os.kill(running(user, job_id), signal.SIGKILL)
+        os.kill(user.attempt_of(job_id)["pid"], signal.SIGKILL)
 
     events = user.watch(job_id)
 
@@ -132,12 +132,6 @@ def killed_at(
     assert [each["finding"] for each in of_type(events, "finding")] == result["findings"]
     assert folded(events) == shown_by(user.job(job_id))
     return events
-
-
-def running(user: ApiUser, job_id: str) -> int:
-    """Return the process of the job's attempt."""
-    (attempt,) = [each for each in user.stack.invocations(f'"{job_id}"') if not each["ended"]]
-    return int(attempt["pid"])
 
 
 def test_a_job_that_is_read_at_any_event_equals_the_whole_with_the_rest_of_its_stream(user: ApiUser) -> None:
