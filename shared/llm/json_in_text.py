@@ -26,8 +26,13 @@ _ESCAPE_OR_RAW: Final = re.compile(r"\\(?P<valid>[\"\\/bfnrt]|u[0-9a-fA-F]{4})|\
 
 
 def _string(closing: str) -> re.Pattern[str]:
-    """Match the rest of a text: up to the first quote behind which the document continues."""
-    return re.compile(rf"((?:[^{closing}\\]++|\\.|[{closing}](?!\s*(?:[,:}}\]]|\Z)))*+)[{closing}]", re.DOTALL)
+    """Match the rest of a text: up to the first quote behind which the document continues.
+
+    Possessive quantifiers would say it in less, but Python matches them wrongly before 3.11.5
+    (https://github.com/python/cpython/issues/106052).
+    """
+    plain, continues = rf"[^{closing}\\]*", r"\s*(?:[,:}\]]|\Z)"
+    return re.compile(rf"({plain}(?:(?:\\.|[{closing}](?!{continues})){plain})*)[{closing}](?={continues})", re.DOTALL)
 
 
 _STRINGS: Final[Mapping[str, re.Pattern[str]]] = {

@@ -50,11 +50,12 @@ def http_response(status: int, body: Any, *, content_type: str = "application/js
 class CaseServer:
     """The endpoint. `bodies` are those of the requests so far; a request without one counts as an empty object.
 
-    With `hold`, a connection stays open after its response.
+    With `hold`, a connection stays open after its response. `sent` is how many of these responses were sent whole.
     """
 
     def __init__(self, respond: Respond, *, hold: bool = False) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.sent = 0
         self._read_on = False
         self._released = threading.Event()
         self._hold = hold
@@ -101,6 +102,7 @@ class CaseServer:
         connection.wfile.write(response)
         connection.wfile.flush()
         if self._hold:
+            self.sent += 1
             self._released.wait()
 
     def _send(self, connection: StreamRequestHandler, response: Endless) -> None:

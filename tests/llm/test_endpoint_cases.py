@@ -6,15 +6,18 @@ import functools
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx2
 import pytest
 
 from shared.llm.openai.chat import OpenAIChatModel
 from shared.llm.openai.responses import OpenAIResponsesModel
+from shared.llm.openai.transport import _Connection
 from shared.stages import time_limit
 from tests.llm.case_server import CaseServer, Endless, http_response
 from tests.llm.endpoint_job import ANSWERS_OF, Ended, answer_to, run_job
@@ -26,6 +29,8 @@ FILES = Path(__file__).parent / "cases"
 PIPELINES = ("suggestion", "ideation")
 CALLS = {"suggestion": 1, "ideation": 2}
 """Model calls of a job in which nothing goes wrong."""
+NEVER = 3600.0
+"""Seconds that only a hang takes."""
 
 LIMITED = http_response(429, {"error": {"message": "x", "code": None}}, Retry_After="20")
 LIMITED_UNTIL = http_response(
@@ -97,7 +102,7 @@ def play(table: list[Row], waits: list[float]) -> Callable[..., tuple[Ended, int
         *,
         hold: bool = False,
         adapter: Any = None,
-        silence: float = 2.0,
+        silence: float = NEVER,
     ) -> tuple[Ended, int]:
         sent: list[bytes | Endless] = []
 
@@ -106,11 +111,14 @@ def play(table: list[Row], waits: list[float]) -> Callable[..., tuple[Ended, int
             return sent[-1]
 
         began = time.perf_counter()
-        # Only silence on a connection that stays open may take that long.
-        token_timeout, grace = (silence, 0.05) if hold else (PATIENCE, PATIENCE)
-        with CaseServer(answer, hold=hold) as server:
+        with CaseServer(answer, hold=hold) as server, silent_after(silence, server) if hold else nullcontext():
             model = (adapter or OpenAIChatModel)(
-                base_url=server.url, api_key=lambda: KEY, prices={}, token_timeout=token_timeout, grace=grace
+                base_url=server.url,
+                api_key=lambda: KEY,
+                prices={},
+                connect_timeout=PATIENCE,
+                token_timeout=NEVER,
+                grace=0.05 if hold else PATIENCE,
             )
             ended = run_job(pipeline, model)
         paid = sum(map(is_paid, sent))
@@ -118,6 +126,25 @@ def play(table: list[Row], waits: list[float]) -> Callable[..., tuple[Ended, int
         return ended, paid
 
     return run
+
+
+@contextmanager
+def silent_after(seconds: float, server: CaseServer) -> Iterator[None]:
+    """Let a read of a connection that stays open end after these seconds, but not before its response was sent whole.
+
+    So a test of silence is short, and needs no quick machine.
+    """
+    read, numbers = _Connection.read, dict[_Connection, int]()
+
+    async def read_patiently(connection: _Connection, _: float | None) -> bytes:
+        number = numbers.setdefault(connection, len(numbers))
+        while server.sent <= number:
+            with suppress(httpx2.ReadTimeout):
+                return await read(connection, 0.01)
+        return await read(connection, seconds)
+
+    with patch.object(_Connection, "read", read_patiently):
+        yield
 
 
 def is_paid(response: bytes | Endless) -> bool:
@@ -146,14 +173,12 @@ def test_an_answer_that_was_sent_is_taken_for_one_paid_call(case: str, pipeline:
 
 
 WITHOUT_AN_END = "neither finish_reason nor [DONE]"
-NEVER = 3600.0
-"""Seconds that only a hang takes."""
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 @pytest.mark.parametrize("shape", ["as documented", "no [DONE]", WITHOUT_AN_END, "one line end between events"])
 def test_an_answer_is_taken_although_its_connection_stays_open(shape: str, pipeline: str, play: Any) -> None:
-    silence = 2.0 if shape == WITHOUT_AN_END else NEVER
+    silence = 0.2 if shape == WITHOUT_AN_END else NEVER
     answered = ANSWERS[shape]
     ended, paid = play(f"{shape}, held open", pipeline, lambda _, answer: answered(answer), hold=True, silence=silence)
     assert (ended.outcome, paid) == ("complete", CALLS[pipeline]), ended.message

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import pytest
 
-from shared.llm.openai.transport import DirectTransport
+from shared.llm.openai.transport import DirectTransport, _Connection
 from tests.patience import PATIENCE
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -149,6 +151,20 @@ def test_a_silent_server_is_a_timeout() -> None:
                 await asking.post(f"http://localhost:{port}/", timeout=httpx2.Timeout(PATIENCE, read=0.05))
 
     asyncio.run(asyncio.wait_for(ask(), PATIENCE))
+
+
+@pytest.mark.parametrize(("name", "arrived"), [("data_received", (b"in time",)), ("eof_received", ())])
+def test_what_arrives_while_the_process_is_held_up_is_no_timeout(name: str, arrived: tuple[bytes, ...]) -> None:
+    async def read() -> bytes:
+        connection = _Connection()
+        connection.connection_made(Mock())
+        reading = asyncio.create_task(connection.read(0.01))
+        await asyncio.sleep(0)  # it waits now
+        asyncio.get_running_loop().call_soon(getattr(connection, name), *arrived)
+        time.sleep(0.02)  # noqa: ASYNC251 - so the loop finds what has arrived together with the timeout
+        return await reading
+
+    assert asyncio.run(read()) == b"".join(arrived)
 
 
 def test_a_closed_port_and_another_protocol_are_faults() -> None:
