@@ -95,7 +95,7 @@ class JobCreation:
             return self._create(self._new_job(owner, request, job_id), self._side_writes)
         held_by = self._keys.find(owner, idempotency_key)
         if held_by is not None:
-            return self._first_job(request, held_by)
+            return self._first_job(held_by, request)
         # Check the agent only now: a repeat returns the first job, also if the agent was deleted in the meantime.
         job = self._new_job(owner, request, job_id)
         claim = KeyClaim(job_id=job_id, request_hash=hash_of_request(_hashed_fields(request)), claimed_at=now)
@@ -104,15 +104,25 @@ class JobCreation:
         try:
             return self._create(job, claimed)
         except KeyTaken as taken:
-            return self._first_job(request, taken.claim)
+            return self._first_job(taken.claim, request)
         except NotStarted:
             # The message asks for a repeat, which must create another job.
             self._keys.release(owner, idempotency_key, claim)
             raise
 
-    def is_repeat(self, owner: str, idempotency_key: str | None) -> bool:
-        """Return whether an earlier request holds this key: then `create` returns its job, and checks nothing else."""
-        return idempotency_key is not None and self._keys.find(owner, idempotency_key) is not None
+    def repeated(self, owner: str, idempotency_key: str | None, *possible: NewJob) -> Job | None:
+        """Return the job that an earlier request with this key created; None if there was none.
+
+        A repeat is not checked again, because what its first request has changed may refuse it. `possible` are the jobs
+        that the first request may have asked for, by what it found then.
+
+        Raises:
+            InvalidInput: the key was used with another request.
+            Conflict: the job has expired.
+            NotStarted: the execution could not be started.
+        """
+        claim = self._keys.find(owner, idempotency_key) if idempotency_key is not None else None
+        return self._first_job(claim, *possible) if claim is not None else None
 
     def _create(self, job: Job, side_writes: SideWrites) -> Job:
         prepared = side_writes.on_creation(job)  # first, so that a refused job does not count
@@ -127,12 +137,12 @@ class JobCreation:
         metrics.job_created(pipeline=job.pipeline)
         return self._starter.start(job)
 
-    def _first_job(self, repeat: NewJob, first: KeyClaim) -> Job:
-        """Return the job of the first request with this key.
+    def _first_job(self, first: KeyClaim, *possible: NewJob) -> Job:
+        """Return the job of the first request with this key, which asked for one of the `possible` jobs.
 
         Raises Conflict if it has expired: the key is valid for longer than the job, and still creates no second one.
         """
-        if first.request_hash != hash_of_request(_hashed_fields(repeat)):
+        if first.request_hash not in {hash_of_request(_hashed_fields(each)) for each in possible}:
             raise InvalidInput(
                 [
                     FieldIssue(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.apps.ideation.models import IdeationInput, path_name
+from shared.apps.ideation.models import IdeationInput
 from shared.jobs.job import Job
 from shared.jobs.pipeline import RunRecording
 from shared.log.events import Item
@@ -19,12 +19,15 @@ RANKING = "ranking"
 GROUPS = "groups"
 """The role of the groups."""
 
+SEPARATOR = " › "
+"""Between the genres of a path in a title, which only people read. Prompts have `path_name`."""
+
 LONGEST_TITLE = 200
 """Characters of a run's title; a longer one is cut."""
 
 
 def title_of(job: Job) -> str:
-    """Return the title of a job's run, such as `mobile game: Puzzle, Fiction > Mystery`."""
+    """Return the title of a job's run, such as `mobile game: Puzzle, Fiction › Mystery`."""
     title = _title(job.input["platform"], job.input["genrePaths"])
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
 
@@ -35,7 +38,7 @@ def title_of_input(asked: IdeationInput) -> str:
 
 
 def _title(platform: str, genre_paths: Sequence[Sequence[str]]) -> str:
-    return f"{platform}: {', '.join(map(path_name, genre_paths))}"
+    return f"{platform}: {', '.join(SEPARATOR.join(path) for path in genre_paths)}"
 
 
 def parameters_of(job: Job) -> Mapping[str, Any]:

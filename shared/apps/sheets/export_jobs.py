@@ -54,13 +54,13 @@ class ExportCreation:
             Conflict: the session is not valid.
         """
         session = owned_session(self._sessions, owner, session_id)
-        if not self._jobs.is_repeat(owner, idempotency_key):
-            self._health.refuse_unless_valid(session, Request.EXPORT)
-            self._refuse_unknown(session, wanted)
-        links = JobLinks(session_id=session.id)
-        return self._jobs.create(
-            owner, NewJob("sheet_export", wanted, links, trace_id, request_id), idempotency_key=idempotency_key
-        )
+        export = NewJob("sheet_export", wanted, JobLinks(session_id=session.id), trace_id, request_id)
+        repeated = self._jobs.repeated(owner, idempotency_key, export)
+        if repeated is not None:
+            return repeated
+        self._health.refuse_unless_valid(session, Request.EXPORT)
+        self._refuse_unknown(session, wanted)
+        return self._jobs.create(owner, export, idempotency_key=idempotency_key)
 
     def _refuse_unknown(self, session: Session, wanted: SheetExportInput) -> None:
         version = wanted_version(self._sessions, session, wanted)

@@ -69,11 +69,14 @@ class SessionWork:
             Conflict: the session is active or closed, its load runs, or its file is not uploaded.
         """
         session = owned_session(self._sessions, owner, session_id)
-        if not self._jobs.is_repeat(owner, idempotency_key):
-            refuse_unless_possible(session, Request.LOAD)
-            refuse_if_busy(session)
-            self._refuse_without_upload(session)
-        return self._start(owner, session, "sheet_load", SheetLoadInput(), origin, idempotency_key)
+        load = _load(session, origin)
+        repeated = self._jobs.repeated(owner, idempotency_key, load)
+        if repeated is not None:
+            return repeated
+        refuse_unless_possible(session, Request.LOAD)
+        refuse_if_busy(session)
+        self._refuse_without_upload(session)
+        return self._jobs.create(owner, load, idempotency_key=idempotency_key)
 
     def ask(
         self,
@@ -92,17 +95,21 @@ class SessionWork:
             Conflict: the session is not valid, or another job of the session runs.
         """
         session = owned_session(self._sessions, owner, session_id)
-        if not self._jobs.is_repeat(owner, idempotency_key):
-            self._health.refuse_unless_valid(session, Request.ASK)
-            refuse_if_busy(session)
-        return self._start(owner, session, "sheet_chat", message, origin, idempotency_key)
+        chat = _job(session, "sheet_chat", message, origin)
+        repeated = self._jobs.repeated(owner, idempotency_key, chat)
+        if repeated is not None:
+            return repeated
+        self._health.refuse_unless_valid(session, Request.ASK)
+        refuse_if_busy(session)
+        return self._jobs.create(owner, chat, idempotency_key=idempotency_key)
 
     def recover(
         self, owner: str, session_id: str, origin: Origin, *, idempotency_key: str | None = None
     ) -> tuple[Session, Job | None]:
         """Return the session with its newest whole version, or else start the job that loads its upload again.
 
-        If the newest version cannot be read, the job also makes the session's changes again.
+        If the newest version cannot be read, the job also makes the session's changes again. A repeat of a request that
+        started a job, with the same key, returns that job.
 
         Raises:
             NotFound, Forbidden: as `owned_session`.
@@ -110,6 +117,10 @@ class SessionWork:
                 stored. Also if no version can be read and not all changes are kept: a load would lose them.
         """
         session = owned_session(self._sessions, owner, session_id)
+        loads = [_load(session, origin, rebuild=rebuild) for rebuild in (False, True)]
+        repeated = self._jobs.repeated(owner, idempotency_key, *loads)
+        if repeated is not None:
+            return session, repeated
         refuse_unless_possible(session, Request.RECOVER)
         refuse_if_busy(session)
         has_upload = self._files.info(session.source.key) is not None
@@ -121,15 +132,8 @@ class SessionWork:
             raise self._hopeless(session, ErrorCode.DATA_GONE, NOTHING_LEFT, "upload")
         if not rebuilds and session.errors and session.errors[-1].code == ErrorCode.DATA_UNREADABLE:
             raise self._hopeless(session, ErrorCode.DATA_UNREADABLE, CHANGES_LOST, "load")
-        job = self._start(owner, session, "sheet_load", SheetLoadInput(rebuild=rebuilds), origin, idempotency_key)
+        job = self._jobs.create(owner, loads[rebuilds], idempotency_key=idempotency_key)
         return self._sessions.get(session.id) or session, job
-
-    def _start(
-        self, owner: str, session: Session, pipeline: str, job_input: JobInput, origin: Origin, key: str | None
-    ) -> Job:
-        links = JobLinks(session_id=session.id)
-        request = NewJob(pipeline, job_input, links, origin.trace_id, origin.request_id)
-        return self._jobs.create(owner, request, idempotency_key=key)
 
     def _refuse_without_upload(self, session: Session) -> None:
         found = self._files.info(session.source.key)
@@ -149,3 +153,12 @@ class SessionWork:
 
         after = save(self._sessions, session, decide)
         return Conflict(message, code=code, state=after.state)
+
+
+def _load(session: Session, origin: Origin, *, rebuild: bool = False) -> NewJob:
+    """Return the job that loads the session's upload, and then makes its changes again if `rebuild`."""
+    return _job(session, "sheet_load", SheetLoadInput(rebuild=rebuild), origin)
+
+
+def _job(session: Session, pipeline: str, job_input: JobInput, origin: Origin) -> NewJob:
+    return NewJob(pipeline, job_input, JobLinks(session_id=session.id), origin.trace_id, origin.request_id)
