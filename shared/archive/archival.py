@@ -55,47 +55,49 @@ class JobArchival:
         """
         if not transition.ended:
             return None
-        current = self._jobs.get(transition.job.id)
-        if current is None or (current.generation, current.status) != (
-            transition.job.generation,
-            transition.job.status,
-        ):
-            job, is_current = transition.job, False
-        else:
+        job, current, is_current = transition.job, self._as_stored(transition.job), False
+        if current is not None and _end_together(current, job):
             job, is_current = current, True  # an attempt that was stopped has counted its calls after the end
-        if self._jobs.is_erased(job.id):
+        if current is None and self._jobs.is_erased(job.id):
             self._archive.erase(job.owner, job.id)
             return End(job, erased=True)
         was_resumed = current is not None and current.generation > job.generation
-        if not was_resumed:
-            self._store(job, is_current=is_current)
-        return End(job, erased=False)
+        stored = not was_resumed and self._store(job, is_current=is_current)
+        # An erasure first says that it erases, then deletes the record. So either this finds what it says, or the
+        # erasure finds the record. The deletion of what the job is linked to does the same.
+        erased = self._jobs.is_erased(job.id)
+        if erased or (stored and self._lost_a_link(job)):
+            self._archive.erase(job.owner, job.id)
+            log.info("erased job not archived", **ids_of(job))
+        return End(job, erased=erased)
 
-    def _store(self, job: Job, *, is_current: bool) -> None:
+    def _as_stored(self, job: Job) -> Job | None:
+        """Return the stored job. A completed job is never resumed, so a cheaper read will do if it shows the end."""
+        if job.status is JobStatus.COMPLETED:
+            older = self._jobs.get(job.id, consistent=False)
+            if older is not None and _end_together(older, job):
+                return older
+        return self._jobs.get(job.id)
+
+    def _store(self, job: Job, *, is_current: bool) -> bool:
+        """Store the job's record, and return whether records of its retention are kept."""
         retention = self._retention.of(job)
         if not self._days.of(retention):
-            return
-        transcript, entries = read_log(self._log, job.id)
+            return False
+        transcript, entries = read_log(self._log, job.id, consistent=False)  # half the price, and shows most ends
+        if not _shows_end(job, transcript, entries):
+            transcript, entries = read_log(self._log, job.id)
         if is_current and not end_shown_by(entries).ends(job.generation):
             # The process that ended the job has died before it appended the end, or is just about to.
             ensure_terminal_event(self._log, job, clock=self._clock)
             transcript, entries = read_log(self._log, job.id)
         record = self._record(job, transcript, entries).model_copy(update={"retention": retention})
         self._archive.put(record)
-        if self._must_not_stay(job):
-            self._archive.erase(job.owner, job.id)
-            log.info("erased job not archived", **ids_of(job))
-        else:
-            log.info("job archived", **ids_of(job), retention=retention, generation=job.generation)
+        log.info("job archived", **ids_of(job), retention=retention, generation=job.generation)
+        return True
 
-    def _must_not_stay(self, job: Job) -> bool:
-        """Return whether the job was erased, or lost what it is linked to, at some time before the record was stored.
-
-        An erasure first says that it erases, then deletes the record. So either this finds what it says, or the
-        erasure finds the record.
-        """
-        if self._jobs.is_erased(job.id):
-            return True
+    def _lost_a_link(self, job: Job) -> bool:
+        """Return whether a run, session or project that the job is linked to has been deleted."""
         return any(not self._exists(job, kind, entity_id) for kind, entity_id in job.links.by_kind().items())
 
     def _exists(self, job: Job, kind: LinkKind, entity_id: str) -> bool:
@@ -150,6 +152,17 @@ class JobArchival:
                 except KeyError:  # the job's record of the stream came so late that DynamoDB has deleted the output
                     log.warning("job archived without an output", **ids_of(job), stage=stage)
         return found
+
+
+def _end_together(one: Job, other: Job) -> bool:
+    """Return whether both are the same job after the same end."""
+    return (one.generation, one.status) == (other.generation, other.status)
+
+
+def _shows_end(job: Job, transcript: Transcript, entries: Sequence[LogEntry]) -> bool:
+    """Return whether the entries end with the job's end, and the transcript has all events up to there."""
+    end = end_shown_by(entries)
+    return end.ends(job.generation) and transcript.seq == end.seq
 
 
 def _meet(earlier: ArchivedJob, entries: Sequence[LogEntry]) -> bool:

@@ -103,13 +103,13 @@ class JobQueries:
             job = owned_job(self._jobs, owner, job_id)  # it was read before its end, which is stored before the log's
         return JobView(job, transcript, self.result(job))
 
-    def find(self, owner: str, job_id: str) -> Job | JobView:
-        """Return the job, or the view of it that is archived if it has expired.
+    def find(self, owner: str, job_id: str, *, consistent: bool = True) -> Job | JobView:
+        """Return the job, or the view of it that is archived if it has expired. `consistent` is as in `JobStore.get`.
 
         Raises NotFound and Forbidden, as `owned` does.
         """
         try:
-            return owned_job(self._jobs, owner, job_id)
+            return owned_job(self._jobs, owner, job_id, consistent=consistent)
         except NotFound:
             archived = self._archive.find(owner, job_id) if JOB_ID.fullmatch(job_id) else None
             if archived is None:
@@ -176,14 +176,14 @@ def every_job(jobs: JobStore, owner: str, where: JobFilter) -> Iterator[Job]:
             return
 
 
-def owned_job(jobs: JobStore, owner: str, job_id: str) -> Job:
-    """Return the owner's job.
+def owned_job(jobs: JobStore, owner: str, job_id: str, *, consistent: bool = True) -> Job:
+    """Return the owner's job. `consistent` is as in `JobStore.get`.
 
     Raises:
         NotFound: the job does not exist or has expired.
         Forbidden: the job has another owner.
     """
-    job = jobs.get(job_id) if JOB_ID.fullmatch(job_id) else None
+    job = jobs.get(job_id, consistent=consistent) if JOB_ID.fullmatch(job_id) else None
     if job is None:
         raise unknown_job(job_id)
     if job.owner != owner:

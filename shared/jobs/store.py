@@ -131,8 +131,12 @@ class JobStore(Protocol):
             SideWriteConflict: the id is free, but a condition of the side writes does not hold.
         """
 
-    def get(self, job_id: str) -> Job | None:
-        """Return the job, strongly consistent; None if there is none."""
+    def get(self, job_id: str, *, consistent: bool = True) -> Job | None:
+        """Return the job; None if there is none.
+
+        Without `consistent`, at half the price, it can be the job as it was up to a second ago, or one that was erased
+        since. A new job is found nevertheless.
+        """
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None

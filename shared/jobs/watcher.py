@@ -11,7 +11,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.errors import FieldIssue, InvalidInput, MillraceError
 from shared.jobs.ending import ensure_terminal_event
-from shared.jobs.job import Job
+from shared.jobs.job import Job, JobStatus
 from shared.jobs.queries import JobView
 from shared.jobs.store import JobStore
 from shared.log.event_log import EventLog, LogEntry, LogTail
@@ -197,9 +197,12 @@ class JobFollower:
     def _was_resumed(self) -> bool:
         """Whether the job may have been resumed. A resumption stores the job's new generation before its reset.
 
-        So the terminal event of a first generation, which most jobs end in, is the log's last one.
+        So the terminal event of a first generation, which most jobs end in, is the log's last one. A completed job is
+        never resumed, so an older read that shows one is enough.
         """
-        job = self._jobs.get(self._job_id)
+        job = self._jobs.get(self._job_id, consistent=False)
+        if job is None or job.status is not JobStatus.COMPLETED:
+            job = self._jobs.get(self._job_id)
         self._never_resumed = job if job is not None and job.generation == 1 else None
         return self._never_resumed is None
 

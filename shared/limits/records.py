@@ -32,8 +32,11 @@ class Versioned:
 class RecordStore(Protocol):
     """Store small records with a version, one per owner and name."""
 
-    def load(self, owner: str, name: str) -> Versioned:
-        """Return the stored record; if there is none, version 0 and an empty JSON object."""
+    def load(self, owner: str, name: str, *, consistent: bool = True) -> Versioned:
+        """Return the stored record; if there is none, version 0 and an empty JSON object.
+
+        Without `consistent`, at half the price, it can be an earlier version.
+        """
 
     def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:
         """Store `record.text` as version `record.version + 1`, to expire at `expires_at` (Unix seconds).
@@ -56,17 +59,25 @@ def update_record(
 
     Store nothing if `decide` returns the record unchanged. If another writer has stored the record first, start again;
     one of the writers always succeeds.
+
+    The first read is not consistent: storing under its version proves that it was current. What stores nothing, such as
+    a refusal, is decided again after a consistent one.
     """
+    consistent = False
     while True:
-        loaded = records.load(owner, name)
+        loaded = records.load(owner, name, consistent=consistent)
         now = clock().timestamp()
         stored = adapter.validate_json(loaded.text)
         decided = decide(stored, now)
         if decided is stored:
-            return
+            if consistent:
+                return
+            consistent = True
+            continue
         text = decided.model_dump_json()
         try:
             records.swap(owner, name, Versioned(loaded.version, text), expires_at=int(now + kept) + 1)
         except VersionConflict:
+            consistent = True
             continue
         return

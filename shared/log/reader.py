@@ -153,11 +153,12 @@ def read_transcript(log: EventLog, job_id: str, *, consistent: bool = False) -> 
     return reader.transcript
 
 
-def read_log(log: EventLog, job_id: str) -> tuple[Transcript, Sequence[LogEntry]]:
-    """Read the log of an ended job once, strongly consistent. Return its transcript, and the entries that it has.
+def read_log(log: EventLog, job_id: str, *, consistent: bool = True) -> tuple[Transcript, Sequence[LogEntry]]:
+    """Read the log of an ended job once. Return its transcript, and the entries that it has.
 
-    What is appended after this read, such as the reset of a resumption, is not in it.
+    What is appended after this read, such as the reset of a resumption, is not in it. Without `consistent` newer events
+    can be missing: then the transcript ends before the first of them.
     """
-    reader = LogReader(log, job_id, consistent=True, was_resumed=lambda: False)
+    reader = LogReader(log, job_id, consistent=consistent, was_resumed=lambda: False)
     reader.poll()
     return reader.transcript, reader.last_read

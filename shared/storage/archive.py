@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
+from typing import Final
 
 from shared.archive.record import (
     HEAD_BYTES,
@@ -52,6 +53,9 @@ RETENTIONS: tuple[Retention, ...] = ("standard", "linked")
 CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409", "NoSuchKey", "404"})
 """Codes with which S3 refuses a conditional write, because the object has changed or is gone."""
 
+NEW: Final[Mapping[str, str]] = {"IfNoneMatch": "*"}
+"""The condition of a write that replaces nothing."""
+
 MAX_ATTEMPTS = 5
 """Maximum attempts at a conditional write when other processes store the same job's record."""
 
@@ -78,11 +82,12 @@ class S3ArchiveStore:
                 with storage_faults():
                     s3().put_object(Bucket=self._bucket, Key=_place(job.owner, kind, entity_id, job.id), Body=b"")
         file = packed(record)
+        condition = NEW  # few jobs are resumed, and deliveries of an end are seldom repeated
         for _ in range(MAX_ATTEMPTS):
+            if self._put_if(key, file, condition):
+                return
             stored, condition = self._stored_head(key)
             if stored is not None and rank(stored) > rank(record):
-                return
-            if self._put_if(key, file, condition):
                 return
         raise StorageThrottled("other processes keep storing the same job's record; try again")
 
@@ -90,7 +95,7 @@ class S3ArchiveStore:
         """Return the head of the stored record, and the condition under which a write replaces just this one."""
         found = self._get(key, most=HEAD_BYTES)
         if found is None:
-            return None, {"IfNoneMatch": "*"}
+            return None, NEW
         beginning, tag = found
         condition = {"IfMatch": tag}
         try:

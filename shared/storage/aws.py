@@ -94,7 +94,7 @@ def _new_client(service: str, *, checks_parameters: bool = True, **options: Any)
     from botocore.config import Config  # noqa: PLC0415 - the import takes time, and some functions need no AWS
 
     # The first of DynamoDB's attempts is not botocore's, unless a proxy is between: see direct_requests.
-    sends_directly = service == "dynamodb" and not getproxies().keys() - {"no"}
+    sends_directly = service == "dynamodb" and not _has_proxy()
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
@@ -117,6 +117,11 @@ def _new_client(service: str, *, checks_parameters: bool = True, **options: Any)
     return made
 
 
+def _has_proxy() -> bool:
+    """Return whether the environment names a proxy, through which only botocore sends requests."""
+    return bool(getproxies().keys() - {"no"})
+
+
 def _credentials() -> ReadOnlyCredentials | None:
     found: Any = _session().get_credentials()
     return None if found is None else found.get_frozen_credentials()
@@ -126,12 +131,11 @@ def loop_requests() -> LoopRequests | None:
     """Return what sends DynamoDB's requests from an event loop; None if the environment names a proxy."""
     from shared.storage.loop_requests import LoopRequests  # noqa: PLC0415 - only streams need it
 
-    if getproxies().keys() - {"no"}:
+    if _has_proxy():
         return None
-    meta = dynamodb().meta
+    direct = next(each for each in _direct if each.client is dynamodb())
     return LoopRequests(
-        meta.endpoint_url,
-        meta.region_name,
+        endpoint=lambda: direct.endpoint,
         credentials=_credentials,
         tls=_tls,
         connect_timeout=CONNECT_SECONDS,
@@ -144,9 +148,7 @@ def _send_directly(dynamodb_client: Any) -> None:
     from shared.storage.direct_requests import Connections, DirectRequests  # noqa: PLC0415 - as above
 
     connections = functools.partial(Connections, tls=_tls, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
-    direct = DirectRequests(region=dynamodb_client.meta.region_name, credentials=_credentials, connections=connections)
-    direct.install(dynamodb_client)
-    _direct.add(direct)
+    _direct.add(DirectRequests(dynamodb_client, credentials=_credentials, connections=connections))
 
 
 def _tls() -> ssl.SSLContext:

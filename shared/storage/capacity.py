@@ -1,4 +1,4 @@
-"""Count DynamoDB's capacity units in the meter of the current context: botocore calls this for every request."""
+"""Count DynamoDB's capacity units in the meter of the current context: for botocore's requests, and for direct ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KILOBYTE = 1024
 
 
 def install(client: Any) -> None:
-    """Let a client of DynamoDB ask for the consumed units of each request that belongs to a job, and count them."""
+    """Let botocore ask for the consumed units of each request that it sends for a job, and count them."""
     client.meta.events.register("before-parameter-build.dynamodb", _ask)
     client.meta.events.register("after-call.dynamodb", _count)
 
@@ -49,26 +49,34 @@ def _size(value: Mapping[str, Any]) -> int:
             return len(content)
 
 
+def asking(operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters of an operation, so that the response has the units if the request belongs to a job."""
+    if current() is None or not (operation in _READS or operation in _WRITES):
+        return parameters
+    return {**parameters, "ReturnConsumedCapacity": "TOTAL"}
+
+
+def count(operation: str, parsed: Mapping[str, Any], began: float, *, transaction_items: int = 0) -> None:
+    """Count the units of an operation that has returned `parsed`; `began` is of `time.perf_counter`."""
+    meter = current()
+    if meter is not None and (operation in _READS or operation in _WRITES):
+        what = Count.READ_UNITS if operation in _READS else Count.WRITE_UNITS
+        meter.count_request(what, _units(parsed, transaction_items), time.perf_counter() - began)
+
+
 def _ask(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-    if current() is not None and (model.name in _READS or model.name in _WRITES):
-        params["ReturnConsumedCapacity"] = "TOTAL"
-        context["millrace"] = (time.perf_counter(), len(params.get("TransactItems", ())))
+    params.update(asking(model.name, params))
+    context["millrace"] = (time.perf_counter(), items_of(params))
 
 
 def _count(parsed: Mapping[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
-    meter, asked = current(), context.get("millrace")
-    if meter is None or asked is None:
-        return
-    began, transaction_items = asked
-    what = Count.READ_UNITS if model.name in _READS else Count.WRITE_UNITS
-    meter.count_request(what, _units(parsed, transaction_items), time.perf_counter() - began)
+    began, transaction_items = context["millrace"]
+    count(model.name, parsed, began, transaction_items=transaction_items)
 
 
-def count_read(parsed: Mapping[str, Any], began: float) -> None:
-    """Count the units of a read that botocore has not sent; `began` is of `time.perf_counter`."""
-    meter = current()
-    if meter is not None:
-        meter.count_request(Count.READ_UNITS, _units(parsed, 0), time.perf_counter() - began)
+def items_of(parameters: Mapping[str, Any]) -> int:
+    """Return the number of items of a transaction; 0 for another operation."""
+    return len(parameters.get("TransactItems", ()))
 
 
 def _units(parsed: Mapping[str, Any], transaction_items: int) -> float:

@@ -11,7 +11,7 @@ from shared.storage import keys
 from shared.storage.attributes import to_item
 from shared.storage.aws import dynamodb, storage_faults
 from shared.storage.expiry import stored_until
-from shared.storage.items import query_items, read_unchanging_item
+from shared.storage.items import query_items, read_older_item
 from shared.storage.large_texts import INLINE, LargeTexts
 
 COMPRESSED = "deflate:"
@@ -35,7 +35,7 @@ class DynamoCheckpointStore:
             dynamodb().put_item(TableName=self._table, Item=to_item({**_key(job.id, stage, fence), **values}))
 
     def get(self, job_id: str, stage: str, ref: CheckpointRef) -> StageOutput:
-        item = read_unchanging_item(self._table, _key(job_id, stage, ref.fence))
+        item = read_older_item(self._table, _key(job_id, stage, ref.fence))
         if item is None:
             raise KeyError(f"{job_id} has no checkpoint {ref.fence} of {stage}")
         return StageOutput.model_validate_json(self._load(item["output"]["S"]))

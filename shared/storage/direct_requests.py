@@ -1,8 +1,8 @@
-"""Send DynamoDB's requests with a quarter of botocore's CPU time, and leave to botocore all that do not succeed.
+"""Send DynamoDB's requests with an eighth of botocore's CPU time, and leave to botocore all that do not succeed.
 
-botocore prepares each request, and asks before it sends it (`before-call`, the event that its Stubber uses too). The
-response is given back there: that of a success, or of a condition that does not hold. After anything else botocore
-sends the request itself, with its retries and its faults, so this module knows none of them.
+A method of botocore's client calls `_make_api_call` with an operation and its parameters, which are the request's JSON.
+This module responds there with a success, or with a condition that does not hold. After anything else botocore makes
+the request itself, with its retries and its faults, so this module knows none of them.
 docs/decisions/0063-requests-of-dynamodb-sent-directly.md says why.
 """
 
@@ -12,17 +12,21 @@ import binascii
 import hashlib
 import hmac
 import json
+import os
 import random
 import select
 import socket
 import ssl
+import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from shared.storage import capacity
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
@@ -39,8 +43,9 @@ MAX_HEADERS = 100
 UNREADABLE = (OSError, ValueError, LookupError, RecursionError)
 """What a connection raises that breaks, and what reading a response raises that is none."""
 
-_TARGET = "X-Amz-Target"
-_TRACE_ID = "X-Amzn-Trace-Id"
+PREFIX = "DynamoDB_20120810."
+"""What is before the name of an operation in the header `X-Amz-Target`."""
+
 _CONTENT_TYPE = "application/x-amz-json-1.0"
 _REFUSED_CONDITIONS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 """Error codes that the callers handle. No repetition helps against them."""
@@ -75,7 +80,7 @@ class Signer:
         headers = {"Content-Type": _CONTENT_TYPE, "Host": host, "X-Amz-Date": moment}
         if credentials.token:
             headers["X-Amz-Security-Token"] = credentials.token
-        headers[_TARGET] = target
+        headers["X-Amz-Target"] = target
         names = ";".join(headers).lower()
         lines = "".join(f"{name.lower()}:{value}\n" for name, value in headers.items())
         request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
@@ -246,8 +251,19 @@ def _read_chunks(reader: BinaryIO) -> bytes:
     return b"".join(chunks)
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The URL to which a client's requests are sent, and what signs them."""
+
+    url: str
+    signer: Signer
+
+
 class DirectRequests:
     """Send the requests of one client of DynamoDB. Threads may share it.
+
+    botocore prepares the first request, because only it knows the endpoint, which depends on region, FIPS and account.
+    The requests after it are sent there without botocore.
 
     `credentials` is called for each request, and returns None if there are none. `connections` makes the connections
     to the host of a URL. `pause` waits before botocore repeats a request, as botocore does before its first retry.
@@ -255,37 +271,80 @@ class DirectRequests:
 
     def __init__(
         self,
+        client: Any,
         *,
-        region: str,
         credentials: Callable[[], ReadOnlyCredentials | None],
         connections: Callable[[str], Connections],
         pause: Callable[[], None] = lambda: time.sleep(random.random()),  # noqa: S311 - spreads retries, no secret
     ) -> None:
-        self._region = region
+        self.client = client
         self._credentials = credentials
         self._new_connections = connections
-        self._connections: dict[str, Connections] = {}
+        self._connections: Connections | None = None
         self._pause = pause
-        self._signers: dict[tuple[str, str], Signer] = {}
+        self._repeats = threading.local()
+        self.endpoint: Endpoint | None = None
+        """Where the requests go; None until botocore has prepared the first one."""
+        client.meta.events.register_last("before-call", self._send_prepared)
+        self._call_botocore: Callable[[str, Mapping[str, Any]], dict[str, Any]] = client._make_api_call
+        client._make_api_call = self.call  # botocore has no public way; tests cover this one
 
-    def install(self, client: Any) -> None:
-        """Send the client's requests; after the other handlers, which may change the request or respond to it."""
-        client.meta.events.register_last("before-call", self.send)
+    def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the response to an operation, or raise the error that it names, as botocore does."""
+        if self.endpoint is None:
+            return self._call_botocore(operation, parameters)
+        began = time.perf_counter()
+        try:
+            body = json.dumps(capacity.asking(operation, parameters)).encode()
+        except TypeError:  # bytes, which botocore encodes
+            return self._repeat(operation, parameters)
+        found = self._send(self.endpoint, PREFIX + operation, body)
+        if found is None:
+            return self._repeat(operation, parameters)
+        _, parsed = found
+        capacity.count(operation, parsed, began, transaction_items=capacity.items_of(parameters))
+        error = parsed.get("Error")
+        if error is not None:
+            raise self.client.exceptions.from_code(error["Code"])(parsed, operation)
+        return parsed
 
-    def send(
+    def close(self) -> None:
+        """Close the connections that no request uses. The next request opens another one."""
+        if self._connections is not None:
+            self._connections.close()
+
+    def _repeat(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self._repeats.now = True
+        try:
+            return self._call_botocore(operation, parameters)
+        finally:
+            self._repeats.now = False
+
+    def _send_prepared(
         self, params: Mapping[str, Any], context: Mapping[str, Any], **_: Any
     ) -> tuple[Response, dict[str, Any]] | None:
-        """Return the response and its parsed body, as botocore does; None if botocore has to send the request."""
-        credentials = self._credentials()
-        if credentials is None or context.get("auth_type") not in {None, "v4"}:
+        """Learn the endpoint from a request that botocore has prepared, and send the request.
+
+        Return the response and its parsed body, as botocore does; None if botocore has to send the request.
+        """
+        if getattr(self._repeats, "now", False) or context.get("auth_type") not in {None, "v4"}:
             return None
-        connections = self._connections_to(params["url"])
-        body = params["body"]
-        headers = self._signer(context).headers(
-            credentials, host=connections.host, target=params["headers"][_TARGET], body=body, at=time.gmtime()
+        if self.endpoint is None:
+            signing = context.get("signing", {})
+            region = signing.get("region", self.client.meta.region_name)
+            self._connections = self._new_connections(params["url"])
+            self.endpoint = Endpoint(params["url"], Signer(region, signing.get("signing_name", "dynamodb")))
+        return self._send(self.endpoint, params["headers"]["X-Amz-Target"], params["body"])
+
+    def _send(self, endpoint: Endpoint, target: str, body: bytes) -> tuple[Response, dict[str, Any]] | None:
+        """Return the response and its parsed body; None if botocore has to send the request."""
+        connections, credentials = self._connections, self._credentials()
+        if connections is None or credentials is None:
+            return None
+        headers = endpoint.signer.headers(
+            credentials, host=connections.host, target=target, body=body, at=time.gmtime()
         )
-        headers |= headers_of(body)
-        headers |= {name: params["headers"][name] for name in ("User-Agent", _TRACE_ID) if name in params["headers"]}
+        headers |= headers_of(body) | _trace_header()
         try:
             response = connections.post(headers, body)
         except NoResponse as missing:
@@ -299,27 +358,18 @@ class DirectRequests:
             return None
         return response, parsed
 
-    def close(self) -> None:
-        """Close the connections that no request uses. The next request opens another one."""
-        for connections in self._connections.values():
-            connections.close()
 
-    def _connections_to(self, url: str) -> Connections:
-        if url not in self._connections:
-            self._connections[url] = self._new_connections(url)
-        return self._connections[url]
-
-    def _signer(self, context: Mapping[str, Any]) -> Signer:
-        signing = context.get("signing", {})
-        key = signing.get("region", self._region), signing.get("signing_name", "dynamodb")
-        if key not in self._signers:
-            self._signers[key] = Signer(*key)
-        return self._signers[key]
+def _trace_header() -> dict[str, str]:
+    """Return the header by which AWS follows a trace, and sees functions that call each other endlessly."""
+    trace_id = os.environ.get("_X_AMZN_TRACE_ID")
+    if not trace_id or "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        return {}
+    return {"X-Amzn-Trace-Id": quote(trace_id, safe="-=;:+&[]{}\"',")}
 
 
 def headers_of(body: bytes) -> dict[str, str]:
     """Return the headers of a request that are not signed."""
-    return {"Accept-Encoding": "identity", "Content-Length": str(len(body))}
+    return {"Accept-Encoding": "identity", "Content-Length": str(len(body)), "User-Agent": "millrace"}
 
 
 def is_passing(response: Response) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken
+from shared.log.event_log import MAX_BATCH, Batch, LogEntry, LogSnapshot, LogTail, SequenceTaken, end_shown_by
 from shared.log.events import (
-    TERMINAL,
     Cancelled,
     Item,
     Progress,
@@ -158,16 +158,8 @@ class DynamoEventLog:
         newest = next(self._query(job_id, keys.event(0), consistent=True, newest_first=True), None)
         if newest is None:
             return LogTail()
-        entries = _entries(newest)
         stored = _batch(newest)
-        return LogTail(
-            seq=entries[-1].seq,
-            log_bytes=stored.log_bytes,
-            fence=Fence.parse(stored.fence),
-            terminal=entries[-1].event.type in TERMINAL,
-            cursor=stored.cursor,
-            watched=stored.watched,
-        )
+        return replace(end_shown_by(_entries(newest)), cursor=stored.cursor, watched=stored.watched)
 
     def progress_of(self, job_ids: Sequence[str]) -> Mapping[str, float]:
         found = zip(job_ids, at_once(self._progress, job_ids), strict=True)

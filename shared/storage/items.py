@@ -9,23 +9,19 @@ from shared.storage.attributes import Item, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 
 
-def read_item(table: str, key: Mapping[str, str]) -> Item | None:
-    """Return the item, strongly consistent; None if there is none. Raises the faults of `storage_faults`."""
-    return _read(table, key, consistent=True)
+def read_item(table: str, key: Mapping[str, str], *, consistent: bool = True) -> Item | None:
+    """Return the item; None if there is none. Raises the faults of `storage_faults`.
 
-
-def read_unchanging_item(table: str, key: Mapping[str, str]) -> Item | None:
-    """Return the item, which stays as it was stored first; None if there is none. Raises as `read_item`.
-
-    An eventually consistent read costs half. It can only miss an item that is new, so then the item is read again.
+    Without `consistent`, at half the price, it can be the item as it was up to a second ago.
     """
-    return _read(table, key, consistent=False) or _read(table, key, consistent=True)
-
-
-def _read(table: str, key: Mapping[str, str], *, consistent: bool) -> Item | None:
     with storage_faults():
         found = dynamodb().get_item(TableName=table, Key=to_item(key), ConsistentRead=consistent)
     return found.get("Item")
+
+
+def read_older_item(table: str, key: Mapping[str, str]) -> Item | None:
+    """Return the item as `read_item` does without `consistent`. Read a missing item again, because it may be new."""
+    return read_item(table, key, consistent=False) or read_item(table, key)
 
 
 class _ItemExists(Exception):

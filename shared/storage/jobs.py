@@ -20,7 +20,7 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.capacity import units_of
-from shared.storage.items import query_pages, read_item, remove_partition
+from shared.storage.items import query_pages, read_item, read_older_item, remove_partition
 from shared.storage.job_compute import ATTRIBUTES, addition, attributes_of_new, compute_in
 from shared.storage.job_list import JobListIndex, time_order
 from shared.storage.link_index import LinkIndex
@@ -95,8 +95,9 @@ class DynamoJobStore:
         with refused_condition(lambda existing: ConditionsRefused({0: existing})):
             dynamodb().put_item(**put)
 
-    def get(self, job_id: str) -> Job | None:
-        item = read_item(self._table, _key(job_id))
+    def get(self, job_id: str, *, consistent: bool = True) -> Job | None:
+        read = read_item if consistent else read_older_item
+        item = read(self._table, _key(job_id))
         _remember(item)
         return self._visible(item)
 
@@ -361,9 +362,14 @@ def _units_of_new(item: Mapping[str, Any], together: Sequence[Mapping[str, Any]]
 
 def _units_together(meter: Meter, changes: Mapping[str, Any], side_writes: PreparedWrites) -> float:
     """Return the units of an update and its side writes in a transaction."""
-    # How large an item is that a side write updates is not known before: it counts as one unit.
-    others = (units_of(each["Put"]["Item"]) if "Put" in each else 1 for each in side_writes.writes)
+    # How large an item that a side write updates is not known before: it counts as one unit.
+    others = (_units_of_replacing(each["Put"]["Item"]) if "Put" in each else 1 for each in side_writes.writes)
     return 2 * (_units_of_update(meter, changes) + sum(others))
+
+
+def _units_of_replacing(item: Mapping[str, Any]) -> int:
+    """Return the units of storing an item that exists: of its entries in indexes only that of `sweep` moves."""
+    return units_of(item) + 2 * ("sweep" in item)
 
 
 def _units_of_update(meter: Meter, changes: Mapping[str, Any]) -> int:

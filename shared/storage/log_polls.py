@@ -10,10 +10,9 @@ from typing import Any
 
 from shared.log.event_log import EventLog, LogEntry
 from shared.log.polls import LogPolls, ThreadPolls
-from shared.observability import metering
+from shared.storage import capacity
 from shared.storage.attributes import to_item
 from shared.storage.aws import loop_requests
-from shared.storage.capacity import count_read
 from shared.storage.event_log import entries_after, range_after
 from shared.storage.loop_requests import LoopRequests, NotSent
 
@@ -41,16 +40,14 @@ class DynamoLogPolls:
             "KeyConditionExpression": condition,
             "ExpressionAttributeValues": to_item(values),
         }
-        if metering.current() is not None:
-            query["ReturnConsumedCapacity"] = "TOTAL"
         began = time.perf_counter()
         try:
-            page = await self._requests.send("Query", query)
+            page = await self._requests.send("Query", capacity.asking("Query", query))
         except NotSent as fault:
             if fault.passing:
                 await self._pause()
             return await self._repeats.read(job_id, after=after)
-        count_read(page, began)
+        capacity.count("Query", page, began)
         if "LastEvaluatedKey" in page:
             return await self._repeats.read(job_id, after=after)
         return entries_after(page["Items"], after)

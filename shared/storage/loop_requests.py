@@ -13,12 +13,13 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shared.storage.direct_requests import (
+    PREFIX,
     UNREADABLE,
+    Endpoint,
     Response,
-    Signer,
     headers_of,
     is_passing,
     parsed_body,
@@ -37,8 +38,6 @@ IDLE_SECONDS = 15.0
 MAX_BYTES = 4_000_000
 """The longest response. DynamoDB sends at most a megabyte of items, which JSON makes longer."""
 
-PREFIX = "DynamoDB_20120810."
-
 
 class NotSent(Exception):
     """There is no response that can be used. `passing` is true if the server is busy, so that a pause may help."""
@@ -49,43 +48,42 @@ class NotSent(Exception):
 
 
 class LoopRequests:
-    """Send requests to the URL of one region's DynamoDB. Timeouts are in seconds.
+    """Send requests to DynamoDB. Timeouts are in seconds.
 
-    `credentials` is called for each request, and returns None if there are none. `tls` makes the context of the
-    connections, once. Only one event loop at a time may use it.
+    `endpoint` returns where to, and None until another client has learned it. `credentials` is called for each request,
+    and returns None if there are none. `tls` makes the context of the connections, once. Only one event loop at a time
+    may use it.
     """
 
     def __init__(
         self,
-        url: str,
-        region: str,
         *,
+        endpoint: Callable[[], Endpoint | None],
         credentials: Callable[[], ReadOnlyCredentials | None],
         tls: Callable[[], ssl.SSLContext],
         connect_timeout: float,
         read_timeout: float,
     ) -> None:
-        self._url = urlsplit(url)
+        self._endpoint = endpoint
         self._credentials = credentials
         self._new_context = tls
         self._context: ssl.SSLContext | None = None
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
-        self._signer = Signer(region, "dynamodb")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[_Connection] = []
 
     async def send(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request and return the parsed body of its response, a success. Raises NotSent for all others."""
-        credentials = self._credentials()
-        if credentials is None:
+        credentials, endpoint = self._credentials(), self._endpoint()
+        if credentials is None or endpoint is None:
             raise NotSent
-        body = json.dumps(parameters).encode()
-        headers = self._signer.headers(
-            credentials, host=self._url.netloc, target=PREFIX + operation, body=body, at=time.gmtime()
+        url, body = urlsplit(endpoint.url), json.dumps(parameters).encode()
+        headers = endpoint.signer.headers(
+            credentials, host=url.netloc, target=PREFIX + operation, body=body, at=time.gmtime()
         )
-        headers |= headers_of(body) | {"User-Agent": "millrace"}
-        response = await self._exchange(headers, body)
+        headers |= headers_of(body)
+        response = await self._exchange(url, headers, body)
         parsed = parsed_body(response)
         if parsed is None or response.status_code != 200:
             raise NotSent(passing=is_passing(response))
@@ -96,12 +94,12 @@ class LoopRequests:
         while self._idle:
             self._idle.pop().close()
 
-    async def _exchange(self, headers: Mapping[str, str], body: bytes) -> Response:
+    async def _exchange(self, url: SplitResult, headers: Mapping[str, str], body: bytes) -> Response:
         connection = self._fresh_one()
         try:
             if connection is None:
                 async with asyncio.timeout(self._connect_timeout):
-                    connection = await self._open()
+                    connection = await self._open(url)
             async with asyncio.timeout(self._read_timeout):
                 head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
                 response, is_last = await connection.exchange(f"POST / HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
@@ -130,14 +128,14 @@ class LoopRequests:
             connection.close()
         return None
 
-    async def _open(self) -> _Connection:
-        host, is_tls = str(self._url.hostname), self._url.scheme == "https"
+    async def _open(self, url: SplitResult) -> _Connection:
+        host, is_tls = str(url.hostname), url.scheme == "https"
         if is_tls and self._context is None:
             self._context = self._new_context()
         _, connection = await asyncio.get_running_loop().create_connection(
             _Connection,
             host,
-            self._url.port or (443 if is_tls else 80),
+            url.port or (443 if is_tls else 80),
             ssl=self._context if is_tls else None,
             server_hostname=host if is_tls else None,
         )

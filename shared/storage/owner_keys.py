@@ -7,7 +7,7 @@ import secrets
 from shared.storage import keys
 from shared.storage.attributes import to_item
 from shared.storage.aws import dynamodb, storage_faults
-from shared.storage.items import put_if_absent, read_item
+from shared.storage.items import put_if_absent, read_older_item
 
 KEY_BYTES = 32
 
@@ -19,7 +19,7 @@ class DynamoOwnerKeys:
         self._table = table
 
     def of(self, owner: str, *, create: bool) -> bytes | None:
-        stored = read_item(self._table, keys.ledger_key(owner))
+        stored = read_older_item(self._table, keys.ledger_key(owner))
         if stored is None and create:
             made = to_item({**keys.ledger_key(owner), "key": secrets.token_hex(KEY_BYTES)})
             stored = put_if_absent(self._table, made) or made  # another process may have been faster

@@ -21,8 +21,8 @@ class DynamoRecordStore:
     def __init__(self, table: str) -> None:
         self._table = table
 
-    def load(self, owner: str, name: str) -> Versioned:
-        item = read_item(self._table, _key(owner, name))
+    def load(self, owner: str, name: str, *, consistent: bool = True) -> Versioned:
+        item = read_item(self._table, _key(owner, name), consistent=consistent)
         if item is None:
             return Versioned(0, "{}")
         stored = from_item(item)

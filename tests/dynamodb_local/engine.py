@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import os
 import re
@@ -67,7 +68,7 @@ class DynamoDbLocal:
         self.url = f"http://127.0.0.1:{port}"
         log = Path(self._directory.name) / "log"
         with log.open("wb") as output:
-            self._process = _spawn(port, output)
+            self._process = _spawn(port, output, subprocess.PIPE)
         try:
             _wait_until_it_answers(self.url, self._process, log)
         except BaseException:
@@ -87,7 +88,44 @@ class DynamoDbLocal:
         self._directory.cleanup()
 
 
-def _spawn(port: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
+class EngineOfRun:
+    """One engine for all workers of a run of tests: the first one that asks for it starts it.
+
+    `folder` is an empty folder of the run. The process that creates this object is the run's own: the engine ends with
+    it, because that process alone keeps the engine's input open for writing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        os.mkfifo(folder / _INPUT)
+        self._writer = os.open(folder / _INPUT, os.O_RDWR)  # for writing alone, it would wait for the engine
+
+    def close(self) -> None:
+        """End the engine, if a worker has started it."""
+        os.close(self._writer)
+
+
+def engine_of_run(folder: Path) -> str:
+    """Return the URL of the engine of the EngineOfRun with this folder."""
+    address = folder / "url"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not address.exists():
+            port = free_port()
+            url = f"http://127.0.0.1:{port}"
+            with (folder / _INPUT).open("rb") as lifeline, (folder / "log").open("wb") as output:
+                process = _spawn(port, output, lifeline)
+            _wait_until_it_answers(url, process, folder / "log")
+            _started.append(process)
+            address.write_text(url)
+    return address.read_text()
+
+
+_INPUT = "input"
+_started: list[subprocess.Popen[bytes]] = []
+"""The engine that this worker has started, which may live longer than the worker."""
+
+
+def _spawn(port: int, output: IO[bytes], standard_input: IO[bytes] | int) -> subprocess.Popen[bytes]:
     engine = ["java", *JVM_OPTIONS, f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", MAIN_CLASS]
     # -sharedDb: one set of tables for all credentials and regions.
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
@@ -95,7 +133,7 @@ def _spawn(port: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "tests.dynamodb_local.lifeline", *engine, *options],
         cwd=ROOT,
         env=without_real_credentials(os.environ),
-        stdin=subprocess.PIPE,
+        stdin=standard_input,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,

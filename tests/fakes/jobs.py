@@ -17,12 +17,16 @@ from tests.fakes.transactions import FakeWrite, write_all
 
 
 class FakeJobStore:
-    """Implements JobStore. It stores jobs as JSON, so that a read never returns the object that was written."""
+    """Implements JobStore. It stores jobs as JSON, so that a read never returns the object that was written.
+
+    A read that is not consistent returns the job as it was before its last change, if it had one.
+    """
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._stored: dict[str, str] = {}
+        self._before: dict[str, str] = {}
         self._erased: dict[str, str] = {}
         self.renewed: dict[str, int] = {}
         self.erased: set[str] = set()
@@ -41,9 +45,10 @@ class FakeJobStore:
             self._stored[job.id] = text
             metering.count(Count.WRITE_UNITS)
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, job_id: str, *, consistent: bool = True) -> Job | None:
         with self._lock:
-            return self._shown(job_id)
+            before = None if consistent or job_id not in self._stored else self._before.get(job_id)
+            return self._shown(job_id) if before is None else Job.model_validate_json(before)
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
@@ -64,6 +69,7 @@ class FakeJobStore:
         with charged(lambda _: 1) as amounts:
             compute = job.compute + compute_of(amounts) if job.compute is not None and amounts else job.compute
         text = job.model_copy(update={**changes, "compute": compute}).model_dump_json()
+        self._before[job.id] = self._stored[job.id]
         self._stored[job.id] = text
         metering.count(Count.WRITE_UNITS)
         return Job.model_validate_json(text)

@@ -12,22 +12,27 @@ from tests.fakes.transactions import FakeWrite
 
 
 class FakeRecordStore:
-    """Implements RecordStore; `swaps` counts the writes."""
+    """Implements RecordStore; `swaps` counts the writes.
+
+    A read that is not consistent returns the record as it was before the last write.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stored: dict[tuple[str, str], Versioned] = {}
+        self._before: dict[tuple[str, str], Versioned] = {}
         self.swaps = 0
 
-    def load(self, owner: str, name: str) -> Versioned:
+    def load(self, owner: str, name: str, *, consistent: bool = True) -> Versioned:
         with self._lock:
-            return self._stored.get((owner, name), Versioned(0, "{}"))
+            return (self._stored if consistent else self._before).get((owner, name), Versioned(0, "{}"))
 
     def swap(self, owner: str, name: str, record: Versioned, *, expires_at: int) -> None:
         with self._lock:
             existing = self._stored.get((owner, name), Versioned(0, "{}"))
             if existing.version != record.version:
                 raise VersionConflict
+            self._before[owner, name] = existing
             self._stored[owner, name] = Versioned(record.version + 1, record.text)
             self.swaps += 1
 
@@ -42,6 +47,7 @@ class FakeRecordStore:
             mine = [key for key in self._stored if key[0] == owner]
             for key in mine:
                 del self._stored[key]
+                self._before.pop(key, None)
             return len(mine)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shared.apps.sheets.addresses import Area, Cell, parse_area, parse_cell
-from shared.apps.sheets.blocks import block_starts, encode_block
+from shared.apps.sheets.blocks import block_area, block_starts, encode_block
 from shared.apps.sheets.cells import EMPTY, CellContent, cell_json, cell_of
 from shared.apps.sheets.ops import ClearRange, ManageSheet, Op, WriteCells, WriteValues
 from shared.apps.sheets.workbook import (
@@ -49,10 +49,12 @@ class FakeWorkbook:
         return ()
 
     def read(self, sheet: str, area: Area) -> Sequence[Sequence[CellContent]]:
-        cells = self._cells[self._id(sheet)]
-        rows = range(area.first.row, area.last.row + 1)
-        columns = range(area.first.column, area.last.column + 1)
-        return [[cells.get(Cell(row, column), EMPTY) for column in columns] for row in rows]
+        first, last = area.first, area.last
+        rows = [[EMPTY] * (last.column - first.column + 1) for _ in range(first.row, last.row + 1)]
+        for at, content in self._cells[self._id(sheet)].items():  # few of a block's 32,768 cells have a content
+            if at in area:
+                rows[at.row - first.row][at.column - first.column] = content
+        return rows
 
     def apply(self, ops: Sequence[Op]) -> Applied:
         if self.closed:
@@ -121,9 +123,17 @@ class FakeWorkbook:
     def _blocks(self, info: SheetInfo) -> Iterator[tuple[str, tuple[int, int], bytes]]:
         if not info.rows:
             return
+        cells = sorted(self._cells[info.id].items(), key=lambda item: (item[0].row, item[0].column))
         for row, column in block_starts(Area(Cell(1, 1), Cell(info.rows, info.columns))):
-            last = Cell(min(row + 511, info.rows), min(column + 63, info.columns))
-            encoded = encode_block(self.read(info.name, Area(Cell(row, column), last)))
+            area = block_area(row, column)
+            # A block is the same with and without the empty cells behind the last one of a row.
+            rows: list[list[CellContent]] = [[] for _ in range(area.rows)]
+            for at, content in cells:
+                if at in area:
+                    before = rows[at.row - row]
+                    before += [EMPTY] * (at.column - column - len(before))
+                    before.append(content)
+            encoded = encode_block(rows)
             if encoded is not None:
                 yield encoded[0], (row, column), encoded[1]
 

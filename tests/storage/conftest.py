@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from local.aws.credentials import aws_environment, without_real_credentials
 from local.stack import unmeasured
 from shared.storage import aws
-from tests.dynamodb_local.engine import DynamoDbLocal, missing
+from tests.dynamodb_local.engine import DynamoDbLocal, engine_of_run, missing
 from tests.patience import PATIENCE
+from tests.stack_forks import StackForks
 from tests.storage.ports import ROOT, AwsServer, Ports, adapters, create_resources, create_tables, fakes
 
 ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
@@ -24,13 +24,13 @@ ENGINES = ["moto"] if missing() else ["moto", "dynamodb_local"]
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[AwsServer]:
+def moto_server(stack_forks: StackForks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServer]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    environment = unmeasured({**without_real_credentials(os.environ), **aws_environment(url)})
-    with listener:
-        command = [sys.executable, "-m", "local.aws.server", "--fd", str(listener.fileno())]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listener.fileno()])
+    environment = {**without_real_credentials(os.environ), **aws_environment(url), "PYTHONPATH": str(ROOT)}
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with listener, log.open("wb") as output:
+        process = stack_forks.start(["local.aws.server", "--fd"], unmeasured(environment), output, listener)
     try:
         # The socket already listens, so the request waits until the server accepts it.
         urllib.request.urlopen(f"{url}/_millrace/healthz", timeout=PATIENCE).close()
@@ -50,16 +50,26 @@ def moto_server() -> Iterator[AwsServer]:
 
 
 @pytest.fixture(scope="session")
-def dynamodb_local_server(moto_server: AwsServer) -> Iterator[AwsServer]:
-    """DynamoDB Local for DynamoDB, and moto for all other services."""
+def dynamodb_local_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """DynamoDB Local, which the workers of a run share: its start takes eight seconds of CPU."""
+    folder = getattr(request.config, "workerinput", {}).get("dynamodb_local")
+    if folder is not None:
+        yield engine_of_run(Path(folder))
+        return
     with DynamoDbLocal() as engine:
-        with pytest.MonkeyPatch.context() as variables:
-            for name, value in aws_environment(engine.url).items():
-                variables.setenv(name, value)
-            dynamodb = aws.client.__wrapped__("dynamodb")
-        create_tables(dynamodb)
-        yield replace(moto_server, clients={**moto_server.clients, "dynamodb": dynamodb})
-        dynamodb.close()
+        yield engine.url
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_server(moto_server: AwsServer, dynamodb_local_url: str) -> Iterator[AwsServer]:
+    """DynamoDB Local for DynamoDB, and moto for all other services."""
+    with pytest.MonkeyPatch.context() as variables:
+        for name, value in aws_environment(dynamodb_local_url).items():
+            variables.setenv(name, value)
+        dynamodb = aws.client.__wrapped__("dynamodb")
+    create_tables(dynamodb)
+    yield replace(moto_server, clients={**moto_server.clients, "dynamodb": dynamodb})
+    dynamodb.close()
 
 
 @pytest.fixture

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from local.template.template import Template
 from shared.agents.store import AgentStore
@@ -113,6 +117,13 @@ class AwsServer:
     def s3(self) -> S3Client:
         return self.client("s3")  # type: ignore[no-any-return]
 
+    @contextlib.contextmanager
+    def requests_of_botocore(self) -> Iterator[Any]:
+        """Let botocore make the requests of the client of DynamoDB, so that its events and its Stubber see them."""
+        with pytest.MonkeyPatch.context() as patching:
+            patching.delattr(self.dynamodb, "_make_api_call")
+            yield self.dynamodb
+
     def fail_next(self, operation: str, *, count: int = 1) -> None:
         """Make moto's DynamoDB refuse the next calls of this operation as throttled."""
         body = json.dumps({"operation": operation, "count": count}).encode()
@@ -120,13 +131,17 @@ class AwsServer:
 
 
 def create_tables(dynamodb: DynamoDBClient) -> dict[str, str]:
-    """Create the tables of template.yaml; return their names by logical id."""
+    """Create the tables of template.yaml for this process; return their names by logical id.
+
+    The processes of a run may share a server, and some tests read a whole table.
+    """
     tables = Template(ROOT / "template.yaml").tables
+    names = {table.logical_id: f"{table.name}-{os.getpid()}" for table in tables}
     for table in tables:
         # After a slow response boto repeats the request, and then it finds the table of its first one.
         with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
-            dynamodb.create_table(**table.definition)
-    return {table.logical_id: table.name for table in tables}
+            dynamodb.create_table(**{**table.definition, "TableName": names[table.logical_id]})
+    return names
 
 
 def create_resources(server: AwsServer) -> None:

@@ -12,7 +12,6 @@ import pytest
 from shared.agents.agent import Agent, new_agent_id
 from shared.agents.service import AgentService
 from shared.agents.store import AgentChanged, AgentLimitReached
-from shared.storage import aws
 from tests.fakes.clock import NOON
 from tests.storage.at_once import CALLERS, at_once
 from tests.storage.ports import AwsServer, Ports, adapters
@@ -217,16 +216,16 @@ class TestRemoval:
         for _ in range(7):
             latest = replace(ports, latest)
         calls: list[str] = []
-        events = aws.client("dynamodb").meta.events
 
         def note(model: Any, **_: Any) -> None:
             calls.append(model.name)
 
-        events.register("before-call.dynamodb", note)
-        try:
-            ports.agents.remove(latest, expires_at=WEEK_LATER)
-        finally:
-            events.unregister("before-call.dynamodb", note)
+        with server.requests_of_botocore() as dynamodb:
+            dynamodb.meta.events.register("before-call.dynamodb", note)
+            try:
+                ports.agents.remove(latest, expires_at=WEEK_LATER)
+            finally:
+                dynamodb.meta.events.unregister("before-call.dynamodb", note)
         assert calls == ["TransactWriteItems"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,14 +44,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
-        for cache in (aws.client, aws._session):
-            cache.cache_clear()
+        # Clients of this test only: the session of all others has credentials that a new one would not find.
+        monkeypatch.setattr(aws, "client", functools.cache(aws.client.__wrapped__))
+        monkeypatch.setattr(aws, "_session", functools.cache(aws._session.__wrapped__))
         threading.Thread(target=started.serve_forever, daemon=True).start()
         yield started
         aws.forget_connections()
         started.shutdown()
-        for cache in (aws.client, aws._session):
-            cache.cache_clear()
 
 
 def ask() -> None:

@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 
 from shared.storage import aws
 from shared.storage.direct_requests import Connections, DirectRequests, NoResponse, Signer, read_response
+from tests.patience import PATIENCE
 from tests.webhooks.receiver import Authority
 
 KEYS = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
@@ -43,6 +44,8 @@ def refusal(kind: str, **more: Any) -> bytes:
 
 
 THROTTLED = refusal("ThrottlingException")
+AT_FIRST_AND_LATER = pytest.mark.parametrize("before", [0, 1], ids=["the first request", "a later request"])
+"""botocore prepares the first request of a client only."""
 
 
 class Server:
@@ -115,7 +118,7 @@ MADE: list[Connections] = []
 
 
 def connections_to(url: str, *, tls: Callable[[], ssl.SSLContext] = ssl.create_default_context) -> Connections:
-    made = Connections(url, tls=tls, connect_timeout=20, read_timeout=20)
+    made = Connections(url, tls=tls, connect_timeout=PATIENCE, read_timeout=PATIENCE)
     MADE.append(made)
     return made
 
@@ -126,17 +129,18 @@ class Direct:
     botocore's requests are not sent: they get the response `{}`.
     """
 
-    def __init__(self, server: Server, keys: ReadOnlyCredentials | None = KEYS) -> None:
+    def __init__(self, server: Server, keys: ReadOnlyCredentials | None = KEYS, *, before: int = 0) -> None:
         self.pauses, self.repeated = 0, 0
         session = Session("AKIDEXAMPLE", "secret", region_name="eu-west-1")
         url = f"http://127.0.0.1:{server.port}"
         config = Config(retries={"mode": "standard", "total_max_attempts": 1}, parameter_validation=False)
         self.client: Any = session.client("dynamodb", endpoint_url=url, config=config)
         self.requests = DirectRequests(
-            region="eu-west-1", credentials=lambda: keys, connections=connections_to, pause=self._pause
+            self.client, credentials=lambda: keys, connections=connections_to, pause=self._pause
         )
-        self.requests.install(self.client)
         self.client.meta.events.register("before-send.dynamodb", self._answer_botocore)
+        for _ in range(before):
+            self.get()
 
     def _pause(self) -> None:
         self.pauses += 1
@@ -191,17 +195,18 @@ def test_another_day_and_another_secret_have_another_key() -> None:
 
 def test_a_response_is_returned_as_botocore_parses_it_and_its_connection_is_used_again() -> None:
     checksum = f"x-amz-crc32: {binascii.crc32(FOUND)}\r\n"
-    with serving(response(FOUND, headers=checksum), response(NOTHING)) as server:
+    with serving(response(FOUND, headers=checksum), response(FOUND, headers=checksum), response(NOTHING)) as server:
         direct = Direct(server)
         found = direct.get()
+        assert direct.get() == found
         assert direct.get()["ResponseMetadata"]["HTTPStatusCode"] == 200
     metadata = found["ResponseMetadata"]
     assert found["Item"] == {"PK": {"S": "ä"}}
     assert (metadata["RequestId"], metadata["HTTPStatusCode"], metadata["RetryAttempts"]) == ("R1", 200, 0)
-    assert [number for number, _, _ in server.requests] == [1, 1]
-    _, head, body = server.requests[0]
-    assert b"X-Amz-Target: DynamoDB_20120810.GetItem\r\n" in head
-    assert json.loads(body) == {"TableName": "t", "Key": {"PK": {"S": "a"}}}
+    assert [number for number, _, _ in server.requests] == [1, 1, 1]
+    for _, head, body in server.requests:
+        assert b"X-Amz-Target: DynamoDB_20120810.GetItem\r\n" in head
+        assert json.loads(body) == {"TableName": "t", "Key": {"PK": {"S": "a"}}}
     assert (direct.repeated, direct.pauses) == (0, 0)
 
 
@@ -212,9 +217,12 @@ def test_a_response_is_returned_as_botocore_parses_it_and_its_connection_is_used
         ("TransactionCanceledException", {"CancellationReasons": [{"Code": "None"}]}),
     ],
 )
-def test_a_refused_condition_is_raised_with_what_the_service_says_of_it(kind: str, more: dict[str, Any]) -> None:
-    with serving(refusal(kind, **more)) as server:
-        direct = Direct(server)
+@AT_FIRST_AND_LATER
+def test_a_refused_condition_is_raised_with_what_the_service_says_of_it(
+    kind: str, more: dict[str, Any], before: int
+) -> None:
+    with serving(*[response(NOTHING)] * before, refusal(kind, **more)) as server:
+        direct = Direct(server, before=before)
         with pytest.raises(ClientError) as raised:
             direct.get()
     assert type(raised.value).__name__ == kind
@@ -240,9 +248,10 @@ def test_a_refused_condition_is_raised_with_what_the_service_says_of_it(kind: st
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{}\r\n\r\nHTTP/1.1", 0),
     ],
 )
-def test_botocore_sends_a_request_again_that_has_not_succeeded(answer: bytes, pauses: int) -> None:
-    with serving(answer) as server:
-        direct = Direct(server)
+@AT_FIRST_AND_LATER
+def test_botocore_sends_a_request_again_that_has_not_succeeded(answer: bytes, pauses: int, before: int) -> None:
+    with serving(*[response(NOTHING, headers="Connection: close\r\n")] * before, answer) as server:
+        direct = Direct(server, before=before)
         assert direct.get()["ResponseMetadata"]["RequestId"] == "botocore"
     assert (direct.repeated, direct.pauses) == (1, pauses)
 
@@ -276,18 +285,25 @@ def test_bytes_behind_a_response_are_not_the_response_to_the_next_request() -> N
 def test_the_trace_that_botocore_adds_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "get_job")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-2-3")
-    with serving(response(NOTHING)) as server:
-        Direct(server).get()
-    assert b"\r\nX-Amzn-Trace-Id: Root=1-2-3\r\n" in server.requests[0][1]
+    with serving(response(NOTHING), response(NOTHING)) as server:
+        Direct(server, before=1).get()
+    assert all(b"\r\nX-Amzn-Trace-Id: Root=1-2-3\r\n" in head for _, head, _ in server.requests)
 
 
 def test_botocore_sends_what_cannot_be_signed_here() -> None:
     with serving() as server:
         direct = Direct(server, keys=None)
         assert direct.get()["ResponseMetadata"]["RequestId"] == "botocore"
-        context = {"auth_type": "v4a"}
-        assert Direct(server).requests.send({"url": "http://127.0.0.1:1"}, context) is None
-    assert direct.pauses == 0
+    assert (direct.repeated, direct.pauses) == (1, 0)
+
+
+def test_botocore_sends_bytes_because_json_has_none() -> None:
+    with serving(response(NOTHING)) as server:
+        direct = Direct(server)
+        direct.get()
+        written = direct.client.put_item(TableName="t", Item={"PK": {"S": "a"}, "content": {"B": b"\xff"}})
+        assert written["ResponseMetadata"]["RequestId"] == "botocore"
+    assert (direct.repeated, direct.pauses) == (1, 0)
 
 
 def test_threads_send_at_once_and_each_gets_its_own_response() -> None:

@@ -85,7 +85,7 @@ def test_every_call_turns_throttling_and_failures_into_transient_faults(
     moto: AwsServer, what: str, code: str, status: int, fault: type[TransientFault]
 ) -> None:
     method, call = CALLS[what]
-    with Stubber(moto.dynamodb) as stub:
+    with moto.requests_of_botocore() as dynamodb, Stubber(dynamodb) as stub:
         stub.add_client_error(method, code, http_status_code=status)
         with pytest.raises(fault) as raised:
             call(adapters(moto))

@@ -51,9 +51,11 @@ class TestOneJob:
         )
         ports.jobs.put_new(job)
         assert ports.jobs.get(job.id) == job
+        assert ports.jobs.get(job.id, consistent=False) == job
 
     def test_the_store_returns_none_for_an_unknown_job(self, ports: Ports) -> None:
         assert ports.jobs.get(new_job_id(0)) is None
+        assert ports.jobs.get(new_job_id(0), consistent=False) is None
 
     def test_a_repeated_creation_stores_the_job_once(self, ports: Ports) -> None:
         job = a_job(progress=12.5)

@@ -21,6 +21,7 @@ from shared.log.polls import ThreadPolls
 from shared.observability import metering
 from shared.observability.metering import Count, Meter
 from shared.storage import aws, log_polls
+from shared.storage.direct_requests import Endpoint, Signer
 from shared.storage.log_polls import DynamoLogPolls
 from shared.storage.loop_requests import LoopRequests, NotSent
 from tests.fakes.clock import EXPIRES_AT
@@ -35,8 +36,7 @@ MORE = b'{"Items":[],"LastEvaluatedKey":{"PK":{"S":"x"}}}'
 
 def requests_to(port: int, keys: ReadOnlyCredentials | None = KEYS) -> LoopRequests:
     return LoopRequests(
-        f"http://127.0.0.1:{port}",
-        "eu-west-1",
+        endpoint=lambda: Endpoint(f"http://127.0.0.1:{port}", Signer("eu-west-1", "dynamodb")),
         credentials=lambda: keys,
         tls=ssl.create_default_context,
         connect_timeout=PATIENCE,
@@ -174,6 +174,7 @@ def test_a_poll_returns_what_a_read_returns_and_counts_its_units(server: AwsServ
     with environment_of(server):
         polls = log_polls.log_polls(server.table, ports.log)
         assert isinstance(polls, DynamoLogPolls)
+        assert polls._requests._endpoint() is not None
 
         async def read(after: int) -> Sequence[LogEntry]:
             with metering.metered(meter):

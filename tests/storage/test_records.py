@@ -21,6 +21,7 @@ LATER = 2**33
 class TestRecords:
     def test_an_unknown_record_is_empty_and_has_version_0(self, ports: Ports, owner: str) -> None:
         assert ports.records.load(owner, "creations") == Versioned(0, "{}")
+        assert ports.records.load(owner, "creations", consistent=False) == Versioned(0, "{}")
 
     def test_a_swap_stores_the_next_version(self, ports: Ports, owner: str) -> None:
         ports.records.swap(owner, "creations", Versioned(0, "one"), expires_at=LATER)

@@ -33,6 +33,7 @@ from shared.jobs.ids import new_job_id, ulid_of
 from shared.jobs.job import JobLinks, JobStatus
 from shared.jobs.store import JobGuard, SideWriteConflict
 from shared.log.fence import Fence
+from shared.observability.metering import Count, Meter, metered
 from shared.stages.attempt_guard import AttemptGuard
 from tests.fakes.clock import NOON
 from tests.fakes.core import a_job
@@ -301,6 +302,18 @@ class TestWithJobs:
         change = change_of(session, jobs=(a_session_job(session, job.id),), active_job_id=job.id)
         ports.jobs.put_new(job, side_writes=ports.sessions.prepare(change))
         assert (ports.jobs.get(job.id), ports.sessions.get(session.id)) == (job, change.after)
+
+    @pytest.mark.parametrize("ports", ["moto"], indirect=True)  # the others do not count the indexes of a transaction
+    def test_the_end_of_a_job_counts_all_units_of_its_session(self, ports: Ports) -> None:
+        """No later write could add those that are missing."""
+        session = created(ports, state=SessionState.ACTIVE)
+        job = a_job()
+        ports.jobs.put_new(job)
+        with metered(Meter(megabytes=1024)) as meter:
+            ports.jobs.get(job.id)
+            ended = change_of(session, updated_at=LATER + timedelta(hours=1))
+            ports.jobs.update(job.id, CANCELLED, when=PENDING, side_writes=ports.sessions.prepare(ended))
+            assert Count.WRITE_UNITS not in meter.take(write_units=0)
 
     def test_a_stale_session_leaves_the_job_as_it_was(self, ports: Ports) -> None:
         session = created(ports)

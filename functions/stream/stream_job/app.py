@@ -55,7 +55,7 @@ async def stream_job(
     """
     owner = await stream_gate().owner(bearer_token(request), ticket, job_id)
     after = last_event_id(resume_header, resume_query)
-    found = await asyncio.to_thread(core().job_queries.find, owner, job_id)
+    found = await asyncio.to_thread(core().job_queries.find, owner, job_id, consistent=False)
     if isinstance(found, JobView):
         watched = Watched(found.job, archived_frames(found, after=after))
         has_seen_all = not watched.archived

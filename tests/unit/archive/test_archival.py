@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -120,6 +121,26 @@ class TestReadingAfterTheExpiry:
         archive(core, job)
         assert calls == ["read"]
 
+    @pytest.mark.parametrize("missing", [slice(-1, None), slice(None, -1), slice(1, 2), slice(None)])
+    def test_a_read_that_misses_new_events_is_repeated(self, monkeypatch: pytest.MonkeyPatch, missing: slice) -> None:
+        core = FakeCore()
+        job = completed(core)
+        read = core.log.read
+
+        def late_read(job_id: str, *, after: int, consistent: bool = False) -> Sequence[LogEntry]:
+            found = list(read(job_id, after=after, consistent=consistent))
+            if not consistent:
+                del found[missing]
+            return found
+
+        monkeypatch.setattr(core.log, "read", late_read)
+        archive(core, job)
+        expire(core)
+        after = archived(core, job)
+        assert after.transcript.text == "a draft, polished"
+        assert after.archived is not None
+        assert [each.type for each in after.archived.history] == ["stage", "text", "stage", "text", "complete"]
+
     def test_a_text_of_megabytes_is_archived(self) -> None:
         core = FakeCore()
         text = "é" * 3_000_000
@@ -214,6 +235,17 @@ class TestRecordsOfTheStream:
         archive(core, job)
         assert not core.archive.files
 
+    def test_a_completion_is_archived_although_a_read_shows_the_job_before(self) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        ended = core.jobs.update(job.id, {"status": JobStatus.COMPLETED, "ended_at": core.clock()}, when=JobGuard())
+        older = core.jobs.get(job.id, consistent=False)
+        assert older is not None
+        assert older.status is not JobStatus.COMPLETED
+        archive(core, ended)
+        # Its process died before it appended the end, which is done for the job as it is stored only.
+        assert [event.type for event in core.events(job)] == ["progress", "complete"]
+
     def test_what_is_no_end_is_skipped(self) -> None:
         core = FakeCore()
         job = core.job_creation.create("ada", a_request())
@@ -262,6 +294,14 @@ class TestErasure:
         assert not core.archive.files
         with pytest.raises(NotFound):
             core.job_queries.view("ada", job.id)
+
+    def test_a_stored_job_is_asked_for_its_erasure_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = FakeCore()
+        job = completed(core)
+        is_erased = Mock(return_value=False)
+        monkeypatch.setattr(core.jobs, "is_erased", is_erased)
+        archive(core, job)
+        assert is_erased.call_args_list == [call(job.id)]
 
     def test_another_users_job_is_not_erased(self) -> None:
         core = FakeCore()

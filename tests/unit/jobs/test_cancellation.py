@@ -55,8 +55,8 @@ class TestCancellation:
         job = core.new_job()
         get = core.jobs.get
 
-        def expire_after(job_id: str) -> Job | None:
-            found = get(job_id)
+        def expire_after(job_id: str, *, consistent: bool) -> Job | None:
+            found = get(job_id, consistent=consistent)
             core.clock.advance(7200)
             return found
 

@@ -11,7 +11,7 @@ from shared.errors import InvalidInput
 from shared.jobs import watcher as watching
 from shared.jobs.checkpoints import StageOutput
 from shared.jobs.costs import usage_with_price
-from shared.jobs.job import CheckpointRef, JobStatus
+from shared.jobs.job import CheckpointRef, Job, JobStatus
 from shared.jobs.store import JobGuard
 from shared.log.claim import claim
 from shared.log.event_log import LogTail
@@ -167,6 +167,32 @@ class TestFollowing:
         seen = asyncio.run(main())
         assert seen[0] is None
         assert [frame.id for frame in seen if frame] == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("status", "current", "reads"),
+        [
+            (JobStatus.COMPLETED, True, [False]),
+            (JobStatus.COMPLETED, False, [False, True]),
+            (JobStatus.CANCELLED, True, [False, True]),
+        ],
+    )
+    def test_an_older_read_is_enough_if_it_shows_that_the_job_is_completed(
+        self, status: JobStatus, *, current: bool, reads: list[bool], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        core = FakeCore()
+        job = core.new_job()
+        end = Complete(usage=usage_with_price(TokenUsage(), None)) if status is JobStatus.COMPLETED else Cancelled()
+        core.jobs.update(job.id, {"status": status}, when=JobGuard())
+        append(core.log, end, job_id=job.id)
+        get, seen = core.jobs.get, list[bool]()
+
+        def get_job(job_id: str, *, consistent: bool = True) -> Job | None:
+            seen.append(consistent)
+            return get(job_id, consistent=consistent or current)
+
+        monkeypatch.setattr(core.jobs, "get", get_job)
+        assert [frame.id for frame in core.job_watcher.follower(job.id, after=0).poll()] == [1]
+        assert seen == reads
 
     def test_the_complete_event_has_the_result(self) -> None:
         core = FakeCore()

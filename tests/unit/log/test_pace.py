@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from shared.log.events import Delta, Progress
-from shared.log.pace import LONGEST_WAIT, REPEAT_POLL_SECONDS, SHORTEST_WAIT, Pace
+from shared.log.pace import FIRST_WAIT, LONGEST_WAIT, REPEAT_POLL_SECONDS, SHORTEST_WAIT, Pace
 from shared.log.reader import Frame
 from shared.log.writer import COALESCE_SECONDS
 
@@ -26,11 +26,19 @@ class Stopwatch:
 
 
 def watch(
-    arrivals: list[float], until: float, *, written: list[float] | None = None, since: float = 0.0
+    arrivals: list[float],
+    until: float,
+    *,
+    written: list[float] | None = None,
+    since: float = 0.0,
+    behind: float = CLOCKS_APART,
 ) -> tuple[int, list[float]]:
-    """Return the number of polls from `since` to `until` and each delta's delay; `written`: times of the appends."""
+    """Return the number of polls from `since` to `until` and each delta's delay.
+
+    `written` has the times of the appends; `behind`: by how many seconds the reader's clock is behind the writer's.
+    """
     time = Stopwatch(since)
-    pace = Pace(time)
+    pace = Pace(time, clock=lambda: CLOCKS_APART + time.now - behind)
     written = written or arrivals
     polls = 0
     delays: list[float] = []
@@ -43,17 +51,24 @@ def watch(
     return polls, delays
 
 
+def delayed(seed: int) -> tuple[list[float], list[float]]:
+    """Return the times of appends, and those from which a poll finds them."""
+    jitter = random.Random(seed)
+    written = append_times(40, seed)
+    return written, [at + 0.005 + jitter.uniform(0, 0.002) for at in written]
+
+
 def append_times(count: int, seed: int) -> list[float]:
     """Return the times of a writer's appends: one coalescing interval apart, with a little jitter."""
     jitter = random.Random(seed)
     return [0.2 + number * (COALESCE_SECONDS + 0.001) + jitter.uniform(0, 0.002) for number in range(count)]
 
 
-def test_a_steady_flow_costs_about_one_and_a_half_polls_per_delta_and_little_delay() -> None:
+def test_a_steady_flow_costs_about_one_and_a_quarter_polls_per_delta_and_little_delay() -> None:
     arrivals = append_times(200, seed=7)
     polls, delays = watch(arrivals, arrivals[-1] + 0.02)
     assert len(delays) == 200
-    assert polls / 200 < 1.7
+    assert polls / 200 < 1.4
     assert max(delays[4:]) <= REPEAT_POLL_SECONDS + 1e-9  # once the reader knows the interval
     assert statistics.mean(delays[4:]) < 0.004
 
@@ -64,6 +79,25 @@ def test_the_reader_finds_the_interval_within_a_few_deltas(first: int) -> None:
     _, delays = watch(arrivals, arrivals[-1] + 0.02)
     assert len(delays) == 10
     assert statistics.mean(delays[1:]) < 0.007
+
+
+def test_a_reader_whose_clock_is_the_writers_needs_fewer_polls_to_find_the_interval() -> None:
+    def first_five(behind: float) -> tuple[int, float]:
+        found = [watch(visible, visible[4], written=at, behind=behind) for at, visible in map(delayed, range(30))]
+        return sum(polls for polls, _ in found), statistics.mean(delay for _, delays in found for delay in delays[1:])
+
+    (same, delay), (other, _) = first_five(0.0), first_five(2.0)
+    assert same < other - 30  # more than one poll for each reader
+    assert delay < REPEAT_POLL_SECONDS
+
+
+@pytest.mark.parametrize("behind", [-0.02, -0.01, -0.004, 0.004, 0.01, 0.02])
+def test_clocks_that_differ_by_milliseconds_do_not_delay_the_deltas_for_long(behind: float) -> None:
+    written, visible = delayed(seed=11)
+    polls, delays = watch(visible, visible[-1] + 0.02, written=written, behind=behind)
+    assert len(delays) == 40
+    assert statistics.mean(delays[20:]) < 0.007
+    assert polls / 40 < 1.8
 
 
 @pytest.mark.parametrize("phase", range(0, 100, 7))
@@ -104,6 +138,24 @@ def test_the_waits_grow_to_the_longest_wait_during_silence() -> None:
     assert waits[0] == SHORTEST_WAIT
     assert waits == sorted(waits)
     assert waits[-1] == LONGEST_WAIT
+
+
+def test_the_second_poll_of_a_log_without_events_waits_twice_as_long() -> None:
+    time = Stopwatch()
+    pace = Pace(time)
+    waits = []
+    for _ in range(3):
+        pace.record_poll([], time.now)
+        waits.append(pace.next_wait())
+        time.now += waits[-1]
+    assert waits == [FIRST_WAIT, SHORTEST_WAIT, SHORTEST_WAIT]
+
+
+def test_a_first_poll_that_finds_an_event_is_followed_as_every_other() -> None:
+    time = Stopwatch()
+    pace = Pace(time)
+    pace.record_poll([Frame(1, Progress(progress=5))], time.now)
+    assert pace.next_wait() == SHORTEST_WAIT
 
 
 def test_an_event_after_a_second_of_silence_is_at_most_a_tenth_of_a_second_late() -> None:

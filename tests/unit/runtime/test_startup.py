@@ -16,9 +16,10 @@ from shared.runtime import startup
 @pytest.fixture(autouse=True)
 def _reset_collector() -> Iterator[None]:
     threshold = gc.get_threshold()
+    gc.unfreeze()  # what tests/conftest.py has frozen
     startup.finish.cache_clear()
     yield
-    gc.unfreeze()
+    gc.freeze()
     gc.set_threshold(*threshold)
     startup.finish.cache_clear()
 

@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from boto3.session import Session
@@ -18,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.loaders import Loader
 
 from shared.storage import aws
+from shared.storage.direct_requests import Connections, NoResponse, Response
 from tests.layout import ROOT
 from tests.patience import PATIENCE
 
@@ -69,6 +71,7 @@ def test_only_dynamodb_checks_the_shape_of_its_requests_itself(
         sent_to.append(params["url"])
         return AWSResponse(params["url"], 400, HTTPHeaders(), None), {}
 
+    monkeypatch.setattr(Connections, "post", Mock(side_effect=NoResponse(at_once=True)))
     aws.client.cache_clear()
     try:
         aws.client(service).meta.events.register("before-call", refuse)
@@ -125,6 +128,33 @@ def test_requests_have_the_same_endpoint_and_scope_as_with_a_plain_session(
         assert {each: sent(ours, each) for each in aws.SERVICES} == {each: sent(plain, each) for each in aws.SERVICES}
     finally:
         aws._session.cache_clear()
+
+
+@pytest.mark.parametrize("fips", ["false", "true"])
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"])
+def test_direct_requests_go_where_botocore_sends_them(fips: str, region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", fips)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    hosts: list[tuple[str, str]] = []
+
+    def post(connections: Connections, headers: Mapping[str, str], _: bytes) -> Response:
+        hosts.append((connections.host, headers["Authorization"].split("/")[2]))
+        return Response(200, {}, b"{}")
+
+    monkeypatch.setattr(Connections, "post", post)
+    aws.client.cache_clear()
+    aws._session.cache_clear()
+    try:
+        CALLS["dynamodb"](aws.dynamodb())
+        CALLS["dynamodb"](aws.dynamodb())
+        url, scope = sent(Session(), "dynamodb")
+    finally:
+        aws.client.cache_clear()
+        aws._session.cache_clear()
+    assert hosts == [(url.split("/")[2], scope.split("/")[0])] * 2
 
 
 @pytest.mark.parametrize("service", aws.SERVICES)
