@@ -17,6 +17,7 @@ from rich.text import Text
 from local.demo.dev_guide import Endpoints, script
 from local.demo.pipeline import PipelineDemo, guides
 from local.demo.screen import BAD, MUTED, terminal_console
+from local.interrupts import accept_interrupts
 from local.loopback import proxied
 from local.model.choice import ModelChoice
 from local.stack import ROOT, LocalStack, StackError
@@ -31,8 +32,7 @@ _POLL_SECONDS = 0.2
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM, and return the exit status."""
     options = _options(arguments)
-    # A shell that starts a command in the background lets it ignore SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    accept_interrupts()
     console = terminal_console()
     try:
         choice = ModelChoice.of_environment(os.environ, ROOT / "template.yaml")

@@ -17,8 +17,8 @@ class Deployment:
     """The parent writes it to a file, and its children read it. `environment` overrides variables of functions.
 
     `origins`: the origins whose pages may call the API and the stream. `allowance`: how many times longer than the
-    template's time limits functions, executions and the gateway may take. `schedules`: whether functions are invoked on
-    their schedules.
+    template's time limits functions, executions and the gateway may take, and functions on threads wait for AWS.
+    `schedules`: whether functions are invoked on their schedules.
     """
 
     template_file: str

@@ -32,6 +32,7 @@ from local.aws.iam import role_of
 from local.aws.xray import XRayDaemon
 from local.child import RUN_DIRECTORY
 from local.deployment import Deployment
+from local.interrupts import interrupts_deferred
 from local.lambda_.fork_server import Forked
 from local.lambda_.layers import packages_of
 from local.loopback import direct_to_loopback, is_loopback, without_proxies
@@ -44,6 +45,13 @@ ROOT = Path(__file__).resolve().parent.parent
 AUDIENCE = "millrace-local"
 WITHOUT_RATE_LIMITS = {"JOB_CREATIONS_PER_MINUTE": "100000", "WRITES_PER_MINUTE": "100000"}
 """Overrides of function variables for one user who sends what many users send."""
+_HEALTH = {
+    "aws": "/_millrace/healthz",
+    "model": "/healthz",
+    "api": "/_millrace/healthz",
+    "stream": "/healthz",
+}
+"""The path of each process's health check."""
 _BACKLOG = 512
 _READY_WITHIN = 300.0  # seconds; the first start compiles all modules that it imports
 _RESPONSE_WITHIN = 120.0  # seconds, on a busy machine
@@ -100,7 +108,7 @@ class LocalStack:
     `api_port`, `stream_port`: fixed ports instead of free ones.
     `origins`: further origins whose pages may call the API and the stream; those of the console always may.
     `allowance`: how many times longer than the template's time limits functions, executions and the gateway may take,
-    for a machine that is busy with other work.
+    for a machine that is busy with other work. Functions on threads wait for AWS as many times longer.
     `schedules`: whether functions are invoked on their schedules.
     """
 
@@ -173,14 +181,15 @@ class LocalStack:
             raise
 
     def _start(self) -> None:
-        self._run_dir = Path(tempfile.mkdtemp(prefix="millrace-"))
+        with interrupts_deferred():
+            self._run_dir = Path(tempfile.mkdtemp(prefix="millrace-"))
         log_dir = self._log_dir or self._run_dir
         log_dir.mkdir(parents=True, exist_ok=True)
         # The children inherit bound sockets: no other program can take the port, and a connection waits for its child.
         with contextlib.ExitStack() as closing:
             listeners = {name: closing.enter_context(_listen(port)) for name, port in self._ports.items()}
             self.aws_url, self.api_url, self.stream_url = (
-                f"http://127.0.0.1:{listeners[name].getsockname()[1]}" for name in ("aws", "api", "stream")
+                _url_of(listeners[name]) for name in ("aws", "api", "stream")
             )
             self.issuer_url = f"{self.api_url}{PREFIX}"
             self._xray = XRayDaemon()
@@ -280,7 +289,7 @@ class LocalStack:
             yield
         finally:
             for index, child in killed.items():
-                with held[index] as listener:
+                with held[index] as listener, interrupts_deferred():
                     listener.listen(_BACKLOG)
                     self._children[index] = _start_child(
                         child.name,
@@ -296,35 +305,22 @@ class LocalStack:
     def _spawn(
         self, name: str, listener: socket.socket, arguments: list[str], environment: dict[str, str], log_dir: Path
     ) -> None:
-        health = {"aws": "/_millrace/healthz", "api": "/_millrace/healthz", "stream": "/healthz"}[name]
-        url = {"aws": self.aws_url, "api": self.api_url, "stream": self.stream_url}[name]
-        self._children.append(
-            _start_child(
+        with interrupts_deferred():
+            child = _start_child(
                 name,
-                url=url,
-                health=health,
+                url=_url_of(listener),
+                health=_HEALTH[name],
                 command=arguments,
                 environment=environment,
                 log_dir=log_dir,
                 listener=listener,
             )
-        )
+            self._children.append(child)
 
     def _start_model(self, environment: dict[str, str], log_dir: Path) -> str:
         with _listen(0) as listener:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self._children.append(
-                _start_child(
-                    "model",
-                    url=url,
-                    health="/healthz",
-                    command=["local.model.server"],
-                    environment=environment,
-                    log_dir=log_dir,
-                    listener=listener,
-                )
-            )
-        return f"{url}/v1"
+            self._spawn("model", listener, ["local.model.server"], environment, log_dir)
+            return f"{_url_of(listener)}/v1"
 
     def wait_ready(self) -> None:
         """Return when every process passes its health check. Raises StackError with the log of one that does not."""
@@ -591,6 +587,10 @@ def _listen(port: int) -> socket.socket:
     bound = _bind(port)
     bound.listen(_BACKLOG)
     return bound
+
+
+def _url_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def _bind(port: int) -> socket.socket:

@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
     lazy_imports.import_all(models=False)
     app = importlib.import_module(f"{package}.app").app
     app = CorsMiddleware(TracedFunction(app, function.name), function.url_cors)
-    serve(app, socket.socket(fileno=options.fd), origins=deployment.origins)
+    # Clients keep connections for five seconds. If this server did so as well, a request could meet the end of one.
+    serve(app, socket.socket(fileno=options.fd), origins=deployment.origins, keep_alive_seconds=3600)
 
 
 if __name__ == "__main__":

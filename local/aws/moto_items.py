@@ -11,6 +11,7 @@ from __future__ import annotations
 import bisect
 import functools
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -169,7 +170,8 @@ def put_item(table: Table, body: Body) -> dict[str, Any] | None:
         partition, key = _key(table, {name: given[name] for name in _key_names(table) if name in given})
         old = table.items.get(partition, {}).get(key)
         _require_condition(body, old, (), ())
-        new = _new_item(table, partition, key, {name: _stored(value) for name, value in given.items()})
+        attributes = {sys.intern(name): _stored(value) for name, value in given.items()}
+        new = _new_item(table, partition, key, attributes)
     except _Other:
         return None
     table.items[partition][key] = new
@@ -205,7 +207,8 @@ def _key(table: Table, given: Mapping[str, Any]) -> tuple[DynamoType, DynamoType
     names = _key_names(table)
     if given.keys() != set(names) or table.stream_shard is not None:
         raise _Other
-    return DynamoType({"S": _text(given[names[0]])}), DynamoType({"S": _text(given[names[1]])})
+    # Equal names of attributes and equal partition keys are each one string: most of a small item is them.
+    return DynamoType({"S": sys.intern(_text(given[names[0]]))}), DynamoType({"S": _text(given[names[1]])})
 
 
 def _text(value: Any) -> str:
@@ -258,6 +261,7 @@ def _new_item(table: Table, partition: DynamoType, key: DynamoType, attributes: 
     item.hash_key, item.range_key = partition, key
     item.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
     dict.update(item.attrs, attributes)
+    dict.update(item.attrs, zip(_key_names(table), (partition, key), strict=True))
     size = size_of_attributes(attributes)
     if size > _LARGEST_ITEM:
         raise _Other

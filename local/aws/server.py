@@ -196,7 +196,8 @@ class Aws:
             with self.dynamodb.lock:
                 status, body = 200, self.dynamodb.meter.tables_as_json()
         elif path == "accesses":
-            status, body = 200, {**self._access.as_json(), "appended": [[role] for role in self._access.appended]}
+            appended = tuple(self._access.appended)  # at once: calls that are answered now may add others
+            status, body = 200, {**self._access.as_json(), "appended": [[role] for role in appended]}
         elif path == "faults" and environ["REQUEST_METHOD"] == "POST":
             self.dynamodb.faults.add(json.loads(environ["wsgi.input"].read()))
             status, body = 204, None

@@ -33,9 +33,10 @@ class XRayDaemon:
         self._thread.start()
 
     def close(self) -> None:
-        # An empty datagram wakes the thread; closing the socket would not.
-        self._socket.sendto(b"", self._socket.getsockname())
-        self._thread.join()
+        # An empty datagram wakes the thread; closing the socket would not. It is lost if the socket's buffer is full.
+        while self._thread.is_alive():
+            self._socket.sendto(b"", self._socket.getsockname())
+            self._thread.join(0.1)
         self._socket.close()
 
     def trace(self, trace_id: str) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from local.api.client import ClientError, JobsClient, Refused
 from local.demo.example import examples, run_example
 from local.demo.pipeline import Accepted, PipelineDemo, demos
 from local.demo.screen import ACCENT, BAD, GOOD, WARNING, Screen, numbered, screen_for, terminal_console
+from local.interrupts import accept_interrupts
 from local.model.choice import ModelChoice
 from local.stack import ROOT, LocalStack, StackError
 from shared.errors import ErrorCode, ModelMisconfigured
@@ -211,8 +212,7 @@ def _first_and_last_line(message: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit status."""
     options = _options(arguments)
-    # A shell that starts a command in the background lets it ignore SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    accept_interrupts()
     if options.pipeline not in demos():
         return _run_example(options)
     console = terminal_console()
@@ -265,10 +265,12 @@ def _run_demo(screen: Screen, demo: PipelineDemo, choice: ModelChoice, log_dir: 
         model=choice.name,
         log_dir=log_dir,
         environment=demo.environment,
+        allowance=10,  # no demo is about a time limit
     )
     with contextlib.ExitStack() as running:
         with screen.waiting("starting the stack"):
-            running.enter_context(stack)
+            running.callback(stack.stop)  # also if Ctrl-C comes while it starts
+            stack.start()
             warmth = _warm(stack, demo, choice.scripted)
         client = running.enter_context(JobsClient(stack.api_url, stack.token("demo")))
         screen.label("stack", f"ready in {time.monotonic() - began:.1f} s at {stack.api_url}, {warmth}")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from local.child import RUN_DIRECTORY
+from local.interrupts import interrupts_deferred
 from local.stack import ROOT
 
 EXAMPLES: Final = ROOT / "examples"
@@ -46,8 +45,10 @@ def run_example(name: str, arguments: Sequence[str]) -> int:
 @contextlib.contextmanager
 def repository_with(names: Sequence[str], *folders: str) -> Iterator[Path]:
     """Yield a temporary copy of the repository in which these examples are installed; `folders` are copied as well."""
-    with tempfile.TemporaryDirectory(prefix="millrace-example-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / "millrace"
+    with contextlib.ExitStack() as closing:
+        with interrupts_deferred():
+            temporary = tempfile.TemporaryDirectory(prefix="millrace-example-", ignore_cleanup_errors=True)
+            copy = Path(closing.enter_context(temporary)) / "millrace"
         _copy_repository(copy, (*_COPIED, *folders))
         for name in names:
             install = [sys.executable, "-m", "tools.new_application", "--from", str(EXAMPLES / name)]
@@ -74,21 +75,10 @@ def run_there(copy: Path, module: str, *arguments: str) -> int:
 
     It is a child in a separate session, so that it gets each signal once: from here.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-m", "local.child", module, *arguments],
-        cwd=copy,
-        env={**os.environ, RUN_DIRECTORY: str(copy.parent)},
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
-
-    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    command = [sys.executable, "-m", "local.child", module, *arguments]
+    environment = {**os.environ, RUN_DIRECTORY: str(copy.parent)}
+    with interrupts_deferred() as interrupts:
+        child = subprocess.Popen(command, cwd=copy, env=environment, stdin=subprocess.PIPE, start_new_session=True)
+        interrupts.pass_to(child.send_signal)
         status = child.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
     return status if status >= 0 else 128 - status

@@ -109,7 +109,7 @@ class PipelineDemo(ABC):
         return {"pipeline": self.pipeline.name, "input": self.job_input}
 
     def prepare(self, client: JobsClient) -> None:  # noqa: B027 - most jobs need nothing
-        """Let other jobs make what this one needs; `make cost` does not count them. Raises ClientError."""
+        """Make what the job needs, also with other jobs; `make cost` does not count it. Raises ClientError."""
 
     def create(self, client: JobsClient) -> Accepted:
         """Create the job, after `prepare`. Raises ClientError."""

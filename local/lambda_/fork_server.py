@@ -99,27 +99,20 @@ class Forked:
                 os.kill(self.pid, number)
 
 
-class ForkServer:
-    """The server's process, seen from the process that starts it. Close it to end the server; its forks continue.
+class ForkConnection:
+    """The connection to a server, to start forks. Processes that share it must not start forks at the same time."""
 
-    `path` are the folders of the modules that it may import, `environment` what Python itself needs. It imports
-    `modules`, and after them all that the product imports on first use.
-    """
-
-    def __init__(
-        self, path: Sequence[Path], environment: Mapping[str, str], *, modules: Sequence[str] = OF_THE_PRODUCT
-    ) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         self._lock = threading.Lock()
-        self._connection, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "local.lambda_.fork_server", str(theirs.fileno()), *modules],
-                env={**environment, "PYTHONPATH": os.pathsep.join(map(str, path))},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+        self._connection = connection
+
+    def fileno(self) -> int:
+        """Return the descriptor of the connection, for a child that starts forks as well."""
+        return self._connection.fileno()
+
+    def close(self) -> None:
+        """Close the connection, which ends its server; the forks continue."""
+        self._connection.close()
 
     def start(self, process: Start, output: IO[bytes], listener: socket.socket | None = None) -> Forked:
         """Start the process with its output to this file. Raises OSError if the server has ended.
@@ -145,10 +138,87 @@ class ForkServer:
             closing.pop_all()
             return Forked(int(pid), lifeline.detach(), report)
 
+
+class SharedForkServer:
+    """One process that has imported the modules, for several processes that start forks; see ForkServer's arguments.
+
+    Each process that connects to `address`, an unused path, has a separate server, which is a fork of this one. Close
+    it to accept no further connection. It ends with the process that starts it, also if that is killed.
+    """
+
+    def __init__(
+        self,
+        address: Path,
+        path: Sequence[Path],
+        environment: Mapping[str, str],
+        *,
+        modules: Sequence[str] = OF_THE_PRODUCT,
+    ) -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(address))
+            listener.listen()
+            self._process = _start_server(listener, path, environment, modules, sys.executable, subprocess.PIPE)
+
+    def close(self) -> None:
+        """End the process; the servers of open connections continue."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def connect(address: Path | str) -> ForkConnection:
+    """Return a connection to a new server of the SharedForkServer with this address."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(address))
+    except OSError:
+        connection.close()
+        raise
+    return ForkConnection(connection)
+
+
+class ForkServer(ForkConnection):
+    """The server's process, seen from the process that starts it. Close it to end the server; its forks continue.
+
+    `path` are the folders of the modules that it may import, `environment` what Python itself needs. It imports
+    `modules`, and after them all that the product imports on first use. `interpreter` is the Python that runs it.
+    """
+
+    def __init__(
+        self,
+        path: Sequence[Path],
+        environment: Mapping[str, str],
+        *,
+        modules: Sequence[str] = OF_THE_PRODUCT,
+        interpreter: Path | str = sys.executable,
+    ) -> None:
+        ours, theirs = socket.socketpair()
+        super().__init__(ours)
+        with theirs:
+            self._process = _start_server(theirs, path, environment, modules, interpreter, subprocess.DEVNULL)
+
     def close(self) -> None:
         """End the server."""
-        self._connection.close()
+        super().close()
         self._process.wait()
+
+
+def _start_server(
+    served: socket.socket,
+    path: Sequence[Path],
+    environment: Mapping[str, str],
+    modules: Sequence[str],
+    interpreter: Path | str,
+    standard_input: int,
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [interpreter, "-P", "-m", "local.lambda_.fork_server", str(served.fileno()), *modules],
+        env={**environment, "PYTHONPATH": os.pathsep.join(map(str, path))},
+        stdin=standard_input,
+        stdout=subprocess.DEVNULL,
+        pass_fds=(served.fileno(),),
+        start_new_session=True,
+    )
 
 
 # ---- the server's process --------------------------------------------------------------------------------------------
@@ -192,7 +262,7 @@ class _Server:
             os.dup2(output, 2)
         else:
             self._reports[pid] = report
-            os.write(report, f"{pid}\n".encode())
+            _tell(report, pid)
         for descriptor in (standard_input, output, *listener) if pid else (standard_input, output, report):
             os.close(descriptor)
         if pid:
@@ -216,13 +286,36 @@ class _Server:
             if pid == 0:
                 return
             report = self._reports.pop(pid)
-            with ExitStack() as closing:
-                closing.callback(os.close, report)
-                os.write(report, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            _tell(report, os.waitstatus_to_exitcode(status))
+            os.close(report)
+
+
+def _tell(report: int, number: int) -> None:
+    """Write the number to the process that has started the fork, unless that process has ended."""
+    with suppress(BrokenPipeError):
+        os.write(report, f"{number}\n".encode())
+
+
+def _next_connection(listener: socket.socket) -> socket.socket:
+    """Return each connection in a fork. Exits when standard input ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # then the kernel keeps no status of the forks
+    while True:
+        if 0 in select.select([listener.fileno(), 0], [], [])[0] and not os.read(0, 1):
+            sys.exit()
+        connection, _ = listener.accept()
+        with connection:
+            if os.fork() == 0:
+                listener.close()
+                os.close(0)
+                os.open(os.devnull, os.O_RDONLY)  # gets the number 0
+                return socket.socket(fileno=connection.detach())
 
 
 def main() -> None:
-    """`python -m local.lambda_.fork_server DESCRIPTOR MODULES…`. Raises RuntimeError if a module starts a thread."""
+    """`python -m local.lambda_.fork_server DESCRIPTOR MODULES…`. Raises RuntimeError if a module starts a thread.
+
+    The descriptor is that of a connection, or of a socket that listens: then each connection has a server.
+    """
     modules = sys.argv[2:]
     for name in modules:
         importlib.import_module(name)
@@ -233,7 +326,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     of_python = [folder for folder in sys.path if folder not in os.environ["PYTHONPATH"].split(os.pathsep)]
-    start = _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    served = socket.socket(fileno=int(sys.argv[1]))
+    is_listening = served.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    start = _Server(_next_connection(served) if is_listening else served).serve()
     os.chdir(start.cwd)
     os.environ.clear()
     os.environ.update(start.environment)

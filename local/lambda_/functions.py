@@ -23,10 +23,13 @@ from local.deployment import Deployment
 from local.lambda_ import lazy_imports
 from local.template.template import Function
 from shared.observability import tracing
+from shared.storage import aws
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LARGEST_PAYLOAD = 6 * 1024 * 1024
 CONCURRENT_EXECUTIONS = 1000
+
+_READ_SECONDS = aws.READ_SECONDS  # without an allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,7 @@ class ThreadHost(FunctionHost):
         super().__init__(deployment)
         self._root = deployment.root
         os.environ.update(_union_of_environments(deployment, self._functions.values()))
+        aws.READ_SECONDS = _READ_SECONDS * deployment.allowance
 
     def warm(self) -> None:
         """Import every handler in the template's order, and the modules that handlers import later."""

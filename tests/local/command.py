@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import select
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.patience import PATIENCE
+from tests.stack_forks import StackForks
 
 ROOT = Path(__file__).resolve().parents[2]
 _MARK = "MILLRACE_TEST_MARK"
@@ -41,11 +45,23 @@ class Command:
     """Runs with PATH, HOME and `environment` only; a context manager that leaves no process behind.
 
     `background`: ignores SIGINT at first, as a command that a shell starts with `&`.
+    `forks`: starts the processes of its stack as forks; then the arguments are those of a Python with `-m`.
     """
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str] | None = None, *, background: bool = False
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        background: bool = False,
+        forks: StackForks | None = None,
     ) -> None:
+        self._passed = () if forks is None else (forks.fileno(),)
+        self._forks = tempfile.NamedTemporaryFile("r")  # noqa: SIM115 - it is closed in __exit__
+        if forks is not None:
+            interpreter, option, *rest = arguments
+            assert (interpreter, option) == (sys.executable, "-m")
+            arguments = [sys.executable, "-m", "tests.local.forked", str(forks.fileno()), self._forks.name, *rest]
         self._arguments = ["sh", "-c", 'trap "" INT; exec "$0" "$@"', *arguments] if background else arguments
         self._mark = secrets.token_hex(8)
         known = {name: os.environ[name] for name in ("PATH", "HOME")}
@@ -61,6 +77,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=self._passed,
         )
         return self
 
@@ -70,7 +87,9 @@ class Command:
         self._process.terminate()
         self.run()
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(pid, signal.SIGKILL)
+        self._forks.close()
 
     @property
     def status(self) -> int | None:
@@ -102,9 +121,13 @@ class Command:
         return self._output.decode()
 
     def processes(self) -> list[int]:
-        """Return the ids of those processes that still run: the command and its descendants, which inherit the mark."""
+        """Return the ids of those processes that still run: the command, its forks and descendants.
+
+        Descendants inherit the mark. The kernel shows no environment of a fork, so forks are listed in a file.
+        """
         mark = f"{_MARK}={self._mark}".encode()
-        found = []
+        listed = Path(self._forks.name).read_text().split()
+        found = [int(pid) for pid in listed if Path(f"/proc/{pid}").exists()]
         for environ in Path("/proc").glob("[0-9]*/environ"):
             try:
                 if mark in environ.read_bytes().split(b"\0"):

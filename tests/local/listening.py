@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,9 +14,10 @@ def ports_of(pids: Iterable[int]) -> dict[int, str]:
     sockets: set[str] = set()
     for pid in pids:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            target = str(descriptor.readlink())
-            if target.startswith("socket:["):
-                sockets.add(target.removeprefix("socket:[").removesuffix("]"))
+            with contextlib.suppress(FileNotFoundError):  # the process has closed it meanwhile
+                target = str(descriptor.readlink())
+                if target.startswith("socket:["):
+                    sockets.add(target.removeprefix("socket:[").removesuffix("]"))
     found = {}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:

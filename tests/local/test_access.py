@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from local.aws.credentials import DUMMY_CREDENTIALS
 from local.stack import LocalStack
 from local.template.intrinsics import REGION
-from tests.api_user import wait_until
+from tests.api_user import ended_execution
 from tests.patience import ALLOWANCE
 
 HERE = Path(__file__).parent / "stack"
@@ -99,9 +99,7 @@ def test_an_execution_whose_state_machine_may_not_call_its_stage_fails(stack: Lo
         stateMachineArn=machine["stateMachineArn"], input='{"do": "succeed", "marker": null}'
     )
     arn = started["executionArn"]
-    wait_until(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING")
-
-    assert states.describe_execution(executionArn=arn)["status"] == "FAILED"
+    assert ended_execution(stack, arn)["status"] == "FAILED"
     assert ["WorkStateMachineRole", "lambda:InvokeFunction"] in [each[:2] for each in stack.accesses()["refused"]]
 
 

@@ -8,13 +8,14 @@ import sys
 import pytest
 
 from tests.local.command import Command
+from tests.stack_forks import StackForks
 
 COST = [sys.executable, "-m", "tools.cost", "--pipelines"]
 QUICK = ["--jobs", "2", "--first-token-ms", "50", "--token-ms", "2", "--busy"]
 
 
-def test_it_counts_and_prices_two_jobs_of_two_pipelines() -> None:
-    with Command([*COST, "suggestion,ideation", *QUICK, "--json", "--factor", "2"]) as cost:
+def test_it_counts_and_prices_two_jobs_of_two_pipelines(stack_forks: StackForks) -> None:
+    with Command([*COST, "suggestion,ideation", *QUICK, "--json", "--factor", "2"], forks=stack_forks) as cost:
         output = cost.run(timeout=500)
         assert cost.status == 0, output
         document = json.loads(output)

@@ -1,4 +1,8 @@
-"""`make demo` in an empty environment; each application's own output is tested in `tests/apps/<app>/test_demo.py`."""
+"""`make demo` in an empty environment; each application's own output is tested in `tests/apps/<app>/test_demo.py`.
+
+The stacks are forks, which start in a fifth of the time, except in the copies of an example. `tests/apps/suggestions`
+and `tests/local/test_dev_guide.py` have a demo and a `make dev` that start all of their processes themselves.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ from pathlib import Path
 from local.model.control import ModelControl
 from tests.local.command import DEAD_PROXIES, ROOT, Command, left_in
 from tests.local.http_proxy import HttpProxy
+from tests.stack_forks import StackForks
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
 MODEL = [sys.executable, "-m", "local.model.server", "--port", "0"]
 
 
-def test_a_failed_job_comes_with_its_code_and_advice() -> None:
-    with Command([*DEMO, "--script", "status=401"]) as demo:
+def test_a_failed_job_comes_with_its_code_and_advice(stack_forks: StackForks) -> None:
+    with Command([*DEMO, "--script", "status=401"], forks=stack_forks) as demo:
         output = demo.run()
         assert demo.status == 1
         assert "The job failed: MODEL_REJECTED_REQUEST" in output
@@ -24,8 +29,8 @@ def test_a_failed_job_comes_with_its_code_and_advice() -> None:
         assert demo.processes() == []
 
 
-def test_ctrl_c_cancels_the_job_and_stops_everything_also_in_the_background() -> None:
-    with Command([*DEMO, "--script", "token_ms=500"], background=True) as demo:
+def test_ctrl_c_cancels_the_job_and_stops_everything_also_in_the_background(stack_forks: StackForks) -> None:
+    with Command([*DEMO, "--script", "token_ms=500"], background=True, forks=stack_forks) as demo:
         demo.read_until("stage  ")
         assert len(demo.processes()) >= 5
         demo.interrupt()
@@ -36,12 +41,12 @@ def test_ctrl_c_cancels_the_job_and_stops_everything_also_in_the_background() ->
         assert demo.processes() == []
 
 
-def test_it_calls_the_model_that_the_environment_names_through_its_proxy() -> None:
+def test_it_calls_the_model_that_the_environment_names_through_its_proxy(stack_forks: StackForks) -> None:
     with Command(MODEL) as server:
         url = re.findall(r'"url": "([^"]+)"', server.read_until("model"))[0]
         with HttpProxy({"model.example": url}) as proxy, ModelControl(url) as model:
             environment = {"OPENAI_BASE_URL": "http://model.example/v1", "OPENAI_MODEL": "my-model"}
-            with Command(DEMO, {**environment, "http_proxy": proxy.url}) as demo:
+            with Command(DEMO, {**environment, "http_proxy": proxy.url}, forks=stack_forks) as demo:
                 output = demo.run()
             assert demo.status == 0, output
             assert "my-model at model.example/v1, without a key" in output.replace("\n            ", " ")

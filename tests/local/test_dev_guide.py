@@ -16,6 +16,7 @@ from local.demo.dev_guide import Endpoints, script
 from local.demo.pipeline import guides
 from tests.local.command import DEAD_PROXIES, ROOT, Command
 from tests.patience import PATIENCE
+from tests.stack_forks import StackForks
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the guide's commands need curl")
 
@@ -112,8 +113,8 @@ def test_boto3_lists_the_executions_with_the_printed_variables(printed: str, sta
     assert "'SUCCEEDED'" in ran.stdout
 
 
-def test_ctrl_c_stops_the_stack_with_status_0_and_no_process_is_left() -> None:
-    with Command([sys.executable, "-m", "local"]) as own:
+def test_ctrl_c_stops_the_stack_with_status_0_and_no_process_is_left(stack_forks: StackForks) -> None:
+    with Command([sys.executable, "-m", "local"], forks=stack_forks) as own:
         own.read_until("Ctrl-C here")
         own.interrupt()
         output = own.run()
@@ -128,7 +129,8 @@ def test_a_port_in_use_is_an_error_of_one_line(printed: str) -> None:
         assert second.status == 1
 
 
-def test_a_misspelt_variable_is_an_error() -> None:
-    with Command([sys.executable, "-m", "local", "--env", "JOB_CREATION=3"]) as second:
+def test_a_misspelt_variable_is_an_error(stack_forks: StackForks) -> None:
+    command = [sys.executable, "-m", "local", "--env", "JOB_CREATION=3"]
+    with Command(command, forks=stack_forks) as second:
         assert "no function of the template has the variable JOB_CREATION" in second.run()
         assert second.status == 1

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,7 @@ from shared.errors import ErrorCode
 from shared.jobs.creation import NewJob
 from shared.jobs.job import Job, JobLinks, JobStatus
 from shared.storage import aws
-from tests.api_user import wait_until
+from tests.api_user import ended_execution, wait_until
 from tests.fakes.core import PoemInput
 from tests.local.fan_out.ports import Ports
 from tests.patience import ALLOWANCE
@@ -70,16 +69,6 @@ def ended(core: Core, job: Job) -> Job:
     return found
 
 
-def ended_execution(stack: LocalStack, job: Job) -> dict[str, Any]:
-    def now() -> dict[str, Any] | None:
-        execution: dict[str, Any] = stack.client("stepfunctions").describe_execution(executionArn=job.execution_arn)
-        return execution if execution["status"] != "RUNNING" else None
-
-    found = wait_until(now)
-    assert found is not None
-    return found
-
-
 def items(core: Core, job: Job) -> list[str]:
     return list(core.job_queries.view("ada", job.id).transcript.items)
 
@@ -115,7 +104,7 @@ def test_a_part_that_fails_fails_the_job_and_a_resumption_runs_only_what_is_miss
         ErrorCode.MODEL_REFUSED,
         "part b: not this poem",
     )
-    execution = ended_execution(stack, failed)
+    execution = ended_execution(stack, str(failed.execution_arn))
     assert (execution["status"], execution["error"]) == ("FAILED", "ModelRefused")
 
     (tmp_path / "b.fails").unlink()
@@ -124,7 +113,7 @@ def test_a_part_that_fails_fails_the_job_and_a_resumption_runs_only_what_is_miss
     assert done.status is JobStatus.COMPLETED
     assert core.job_queries.result(done) == {"lines": ["a a", "b b"]}
     assert sorted((tmp_path / "runs").read_text().split()) == ["a", "b", "b"]
-    assert ended_execution(stack, done)["status"] == "SUCCEEDED"
+    assert ended_execution(stack, str(done.execution_arn))["status"] == "SUCCEEDED"
     events = [entry.event for entry in core.ports.event_log.read(job.id, after=0, consistent=True)]
     assert [event.type for event in events][-1] == "complete"
 
@@ -140,7 +129,7 @@ def test_a_cancellation_ends_the_map(core: Core, stack: LocalStack, tmp_path: Pa
     wait_until((tmp_path / "a.hangs").read_text)
     wait_until(lambda: items(core, job) == ["b"])
     core.job_cancellation.cancel("ada", job.id)
-    assert ended_execution(stack, job)["status"] in {"ABORTED", "FAILED"}
+    assert ended_execution(stack, str(job.execution_arn))["status"] in {"ABORTED", "FAILED"}
     wait_until(lambda: all(each["ended"] for each in stack.invocations(job.id)))
     assert items(core, job) == ["b"]
     types = [entry.event.type for entry in core.ports.event_log.read(job.id, after=0, consistent=True)]

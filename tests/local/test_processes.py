@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ import httpx
 import pytest
 
 from local.stack import LocalStack
-from tests.api_user import wait_until
+from tests.api_user import ended_execution, wait_until
 from tests.local.listening import ports_of
 
 EVIL = "https://evil.example"
@@ -102,8 +103,7 @@ def test_a_process_that_is_killed_is_a_runtime_exit_error_that_step_functions_re
     wait_until(marker.exists)
     for pid in stack.processes()["work"]:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING")
-    done = stepfunctions.describe_execution(executionArn=execution)
+    done = ended_execution(stack, execution)
     assert (done["status"], json.loads(done["output"])["result"]["retry"]) == ("SUCCEEDED", 1)
     (failure,) = (event for event in stack.history(execution) if event["type"] == "TaskFailed")
     assert failure["taskFailedEventDetails"]["error"] == "Runtime.ExitError"
@@ -156,7 +156,19 @@ def test_a_handler_that_cannot_be_imported_is_an_import_module_error(tmp_path: P
     assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.ImportModuleError"
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux lists a process's ports in /proc")
+ONLY_ON_LINUX = pytest.mark.skipif(
+    not Path("/proc/net/tcp").exists(), reason="only Linux lists a process's ports in /proc"
+)
+
+
+@ONLY_ON_LINUX
+def test_a_descriptor_that_is_closed_while_the_ports_are_listed_is_left_out() -> None:
+    """The list of this process's descriptors has one that is closed then: that of the listing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert listener.getsockname()[1] in ports_of([os.getpid()])
+
+
+@ONLY_ON_LINUX
 @pytest.mark.parametrize(
     ("method", "headers"),
     [

@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import jwt
@@ -40,8 +41,10 @@ def stack() -> Iterator[LocalStack]:
 
 
 def alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "\nState:\tZ" not in status.read_text()
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_the_api_accepts_a_token_of_its_issuer(stack: LocalStack) -> None:
@@ -150,6 +153,33 @@ with LocalStack("processes", template=Path({str(SMALL)!r})) as stack:
             parent.kill()
     wait_until(lambda: not any(alive(pid) for pid in pids))
     wait_until(lambda: left_in(tmp_path) == [])
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("call", ["tempfile.mkdtemp", "local.stack.start_process"])
+def test_ctrl_c_while_the_stack_starts_leaves_no_process_and_no_file(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes when the call has made something that its caller does not have yet."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    functions: dict[str, Callable[..., Any]] = {
+        "tempfile.mkdtemp": tempfile.mkdtemp,
+        "local.stack.start_process": start_interpreter,
+    }
+    function = functions[call]
+    returned: list[Any] = []
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        returned.append(function(*arguments, **options))
+        signal.raise_signal(signal.SIGINT)
+        return returned[-1]
+
+    monkeypatch.setattr(call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        LocalStack(template=SMALL).start()
+    assert len(returned) == 1
+    assert left_in(tmp_path) == []
+    assert all(isinstance(each, str) or each.poll() is not None for each in returned)
 
 
 def test_the_error_of_a_failed_start_has_the_output_of_the_process(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from rich.text import Text
 from local.api.client import JobsClient, Refused
 from local.demo.pipeline import Accepted, Extras, PipelineDemo
 from local.demo.screen import ACCENT, GOOD, MUTED, WARNING, Paragraph, Screen, numbered, printable
+from local.interrupts import interrupts_deferred
 from local.stack import ROOT, LocalStack
 from shared.apps.ideation.models import Idea, Ideation, IdeationInput, path_name
 from shared.apps.ideation.pipeline import PIPELINE
@@ -41,7 +42,13 @@ class RunExtras(Extras):
         self._runs = client.runs(PATH, RunDetail)
         self._seen: list[dict[str, Any]] = []
         self._joined_after = 0
-        self._second = self._start_second()
+        with interrupts_deferred():
+            self._second = self._start_second()
+        try:
+            _read_line(self._second)  # until it is ready: then it is not late, also on a busy machine
+        except BaseException:
+            self.close()
+            raise
 
     def on_acceptance(self, job: Accepted) -> None:
         assert isinstance(job, RunAccepted)  # noqa: S101 - IdeationDemo.create returns it
@@ -77,12 +84,12 @@ class RunExtras(Extras):
         self._second.communicate()
 
     def _start_second(self) -> subprocess.Popen[bytes]:
-        """Return a process that waits for the URL of a stream, so that it is not late on a busy machine.
+        """Return a process that waits for the URL of a stream.
 
         It follows over the WebSocket channel, and this process over the stream: both receive the same.
         """
         environment = {**os.environ, "MILLRACE_TOKEN": self.stack.token("demo")}
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "local.demo.watch", "--channel", self.stack.channel_url],
             cwd=ROOT,
             env=environment,
@@ -91,8 +98,6 @@ class RunExtras(Extras):
             bufsize=0,  # so that `communicate` returns everything after the lines that were read before
             start_new_session=True,  # so that Ctrl-C reaches the demo only, which stops this process
         )
-        _read_line(process)
-        return process
 
     def _join(self) -> None:
         """Return when the second process is connected, so that it receives the rest of the events live."""

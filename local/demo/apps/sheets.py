@@ -144,6 +144,7 @@ class SheetDemo(PipelineDemo):
 
     def __init__(self, directive: str | None = None) -> None:
         self._text = QUESTIONS[0] + (f" [[script: {directive}]]" if directive else "")
+        self._session_id = ""
 
     @property
     def summary(self) -> str:
@@ -157,10 +158,14 @@ class SheetDemo(PipelineDemo):
     def body(self) -> Mapping[str, Any]:
         return self.job_input
 
+    def prepare(self, client: JobsClient) -> None:
+        """Upload the workbook to a new session, and load it. Raises ClientError."""
+        self._session_id = _loaded_session(client)
+
     def create(self, client: JobsClient) -> JobAccepted:
-        """Upload the workbook to a new session, load it, and ask the first question. Raises ClientError."""
-        session_id = _loaded_session(client)
-        return client.call(JobAccepted, "POST", f"/sessions/{session_id}/messages", json=dict(self.job_input))
+        """Ask the first question. Raises ClientError."""
+        path = self.path.format(sessionId=self._session_id)
+        return client.call(JobAccepted, "POST", path, json=dict(self.job_input))
 
     def preview(self, text: str) -> list[Paragraph]:
         return [("", Text(printable(line))) for line in text.splitlines()]

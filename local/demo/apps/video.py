@@ -135,6 +135,7 @@ class VideoDemo(PipelineDemo):
 
     def __init__(self, directive: str | None = None) -> None:
         self._text = MESSAGE + (f" [[script: {directive}]]" if directive else "")
+        self._project_id = self._image_id = ""
 
     @property
     def summary(self) -> str:
@@ -148,13 +149,15 @@ class VideoDemo(PipelineDemo):
     def body(self) -> Mapping[str, Any]:
         return self.job_input
 
+    def prepare(self, client: JobsClient) -> None:
+        """Create a project, and upload the image to it. Raises ClientError."""
+        self._project_id = client.call(ProjectDetail, "POST", "/projects", json={"title": "Tidewater"}).project_id
+        self._image_id = _uploaded(client, f"/projects/{self._project_id}")
+
     def create(self, client: JobsClient) -> MessageAccepted:
-        """Create a project, upload the image to it, and send the message. Raises ClientError."""
-        project = client.call(ProjectDetail, "POST", "/projects", json={"title": "Tidewater"})
-        path = f"/projects/{project.project_id}"
-        image_id = _uploaded(client, path)
-        body = {**self.job_input, "imageIds": [image_id]}
-        return client.call(MessageAccepted, "POST", f"{path}/messages", json=body)
+        """Send the message. Raises ClientError."""
+        path = self.path.format(projectId=self._project_id)
+        return client.call(MessageAccepted, "POST", path, json={**self.job_input, "imageIds": [self._image_id]})
 
     def preview(self, text: str) -> list[Paragraph]:
         return [("", Text(printable(line))) for line in text.splitlines()]

@@ -6,12 +6,15 @@ import re
 import sys
 
 from tests.local.command import CONTROL_CHARACTERS, DEAD_PROXIES, Command
+from tests.stack_forks import StackForks
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "ideation"]
 
 
-def test_the_demo_shows_a_run_from_two_processes_and_reads_it_again_after_its_job_has_expired() -> None:
-    with Command([*DEMO, "--script", "first_token_ms=0, token_ms=1"], DEAD_PROXIES) as demo:
+def test_the_demo_shows_a_run_from_two_processes_and_reads_it_again_after_its_job_has_expired(
+    stack_forks: StackForks,
+) -> None:
+    with Command([*DEMO, "--script", "first_token_ms=0, token_ms=1"], DEAD_PROXIES, forks=stack_forks) as demo:
         output = demo.run()
         assert demo.status == 0, output
         assert re.findall(r"idea +(\d+) of 10: Cozy", output) == [str(number) for number in range(1, 11)]

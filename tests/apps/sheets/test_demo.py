@@ -6,12 +6,13 @@ import re
 import sys
 
 from tests.local.command import CONTROL_CHARACTERS, DEAD_PROXIES, Command
+from tests.stack_forks import StackForks
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "sheet"]
 
 
-def test_the_demo_asks_changes_undoes_and_exports_a_workbook() -> None:
-    with Command([*DEMO, "--script", "first_token_ms=0, token_ms=0"], DEAD_PROXIES) as demo:
+def test_the_demo_asks_changes_undoes_and_exports_a_workbook(stack_forks: StackForks) -> None:
+    with Command([*DEMO, "--script", "first_token_ms=0, token_ms=0"], DEAD_PROXIES, forks=stack_forks) as demo:
         output = demo.run()
         assert demo.status == 0, output
         told = " ".join(output.split())

@@ -6,6 +6,7 @@ import re
 import sys
 
 from tests.local.command import CONTROL_CHARACTERS, Command
+from tests.stack_forks import StackForks
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "suggestion"]
 
@@ -28,9 +29,11 @@ def test_the_demo_shows_the_suggestions_and_their_cost_and_leaves_no_process() -
         assert demo.processes() == []
 
 
-def test_the_demo_shows_a_retry_in_plain_ascii_although_the_environment_requests_colours() -> None:
+def test_the_demo_shows_a_retry_in_plain_ascii_although_the_environment_requests_colours(
+    stack_forks: StackForks,
+) -> None:
     command = [*DEMO, "--script", "disconnect_after=60, times=1"]
-    with Command(command, {"FORCE_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "ascii"}) as demo:
+    with Command(command, {"FORCE_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "ascii"}, forks=stack_forks) as demo:
         output = demo.run()
         assert demo.status == 0, output
         assert re.search(r"retry +attempt 2: .*", output)

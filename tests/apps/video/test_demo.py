@@ -7,13 +7,14 @@ import sys
 
 from tests.apps.video.compiler_lane import require_compiler
 from tests.local.command import CONTROL_CHARACTERS, DEAD_PROXIES, Command
+from tests.stack_forks import StackForks
 
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "video"]
 
 
-def test_the_demo_makes_a_video_changes_it_without_a_model_repairs_and_undoes() -> None:
+def test_the_demo_makes_a_video_changes_it_without_a_model_repairs_and_undoes(stack_forks: StackForks) -> None:
     require_compiler()
-    with Command([*DEMO, "--script", "first_token_ms=0, token_ms=0"], DEAD_PROXIES) as demo:
+    with Command([*DEMO, "--script", "first_token_ms=0, token_ms=0"], DEAD_PROXIES, forks=stack_forks) as demo:
         output = demo.run()
         assert demo.status == 0, output
         told = " ".join(output.split())

@@ -52,8 +52,8 @@ def test_work_on_an_event_loop_and_its_threads_is_signed_with_the_functions_role
     running.start()
     try:
         with signing.signing_as("WorkRole"):
-            assert asyncio.run_coroutine_threadsafe(asyncio.to_thread(signer), loop).result(10) == "WorkRole"
-        assert asyncio.run_coroutine_threadsafe(asyncio.to_thread(signer), loop).result(10) == "local"
+            assert asyncio.run_coroutine_threadsafe(asyncio.to_thread(signer), loop).result(PATIENCE) == "WorkRole"
+        assert asyncio.run_coroutine_threadsafe(asyncio.to_thread(signer), loop).result(PATIENCE) == "local"
     finally:
         loop.call_soon_threadsafe(loop.stop)
         running.join()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from local.lambda_.fork_server import Forked, ForkServer, Start
+from local.lambda_.fork_server import ForkConnection, Forked, ForkServer, SharedForkServer, Start, connect
+from tests.api_user import wait_until
 from tests.layout import ROOT
 
 TOLD = """
@@ -37,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(server: ForkServer, folder: Path, *arguments: str) -> Forked:
+def start(server: ForkConnection, folder: Path, *arguments: str) -> Forked:
     environment = {"PYTHONPATH": str(folder), "OF_THE_FORK": "y"}
     with (folder / "output").open("ab") as output:
         return server.start(Start(arguments, cwd=str(folder), environment=environment), output)
@@ -107,6 +108,18 @@ def test_a_fork_ends_with_the_process_that_started_it(server: ForkServer, folder
     report.close()
 
 
+def test_the_server_continues_if_the_process_that_started_a_fork_ends_before_it(
+    server: ForkServer, folder: Path
+) -> None:
+    fork = start(server, folder, "waiting")
+    fork._report.close()  # as the end of the process does
+
+    os.kill(fork.pid, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{fork.pid}").exists())
+
+    assert start(server, folder, "told").wait() == 3
+
+
 def test_a_server_that_has_ended_starts_nothing(folder: Path) -> None:
     server = ForkServer([ROOT], {"PATH": os.environ["PATH"]}, modules=())
     os.kill(server._process.pid, signal.SIGKILL)
@@ -115,3 +128,37 @@ def test_a_server_that_has_ended_starts_nothing(folder: Path) -> None:
     with pytest.raises(OSError, match=r"Broken pipe|reset|ended"):
         start(server, folder, "waiting")
     server.close()
+
+
+def test_each_connection_to_a_shared_server_has_a_server_whose_forks_continue(folder: Path) -> None:
+    shared = SharedForkServer(folder / "address", [ROOT], {"PATH": os.environ["PATH"]}, modules=())
+    first, second = connect(folder / "address"), connect(folder / "address")
+    try:
+        forks = [start(first, folder, "waiting"), start(second, folder, "waiting"), start(second, folder, "told")]
+        assert forks[2].wait() == 3
+        parents = {_parent_of(fork.pid) for fork in forks[:2]}
+        assert len(parents) == 2
+        assert {_parent_of(pid) for pid in parents} == {shared._process.pid}
+
+        first.close()
+        with pytest.raises(OSError, match=r"closed|Bad file"):
+            start(first, folder, "waiting")
+        assert start(second, folder, "told").wait() == 3
+        shared.close()
+        with pytest.raises(ConnectionRefusedError):
+            connect(folder / "address")
+
+        assert start(second, folder, "told").wait() == 3
+        assert [fork.alive for fork in forks] == [True, True, False]
+        forks[1].terminate()
+        assert forks[1].wait() == -signal.SIGTERM
+    finally:
+        second.close()
+        shared.close()
+        for fork in forks:
+            fork.kill()
+            fork.wait()
+
+
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

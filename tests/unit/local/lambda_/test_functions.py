@@ -12,6 +12,7 @@ import pytest
 
 from local.deployment import Deployment
 from local.lambda_.functions import Outcome, ThreadHost
+from shared.storage import aws
 
 SMALL = Path(__file__).resolve().parents[4] / "tests/local/stack/template.yaml"
 PARAMETERS = {"OidcIssuer": "http://issuer", "OidcAudience": "audience"}
@@ -100,6 +101,16 @@ def test_functions_that_disagree_about_a_variable_cannot_share_a_process(tmp_pat
 def test_a_stack_with_an_allowance_has_longer_time_limits(tmp_path: Path) -> None:
     limits = {each.name: each.timeout for each in deployment(tmp_path, allowance=20).functions}
     assert (limits["millrace-work"], limits["millrace-hasty"]) == (6000, 20)
+
+
+def test_functions_of_a_stack_with_an_allowance_wait_longer_for_aws(
+    host: ThreadHost,  # it restores the environment
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aws, "READ_SECONDS", 10.0)
+    ThreadHost(deployment(tmp_path, allowance=20))
+    assert aws.READ_SECONDS == 200.0
 
 
 def test_an_override_of_a_variable_that_no_function_has_is_refused(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from local.model.control import ModelControl
 from local.stack import LocalStack
+from tests.api_user import STREAM_WINDOW_SECONDS
 from tests.apps.research.model_relay import ModelRelay
 from tests.layout import ROOT
-from tests.patience import ALLOWANCE
+from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,11 @@ def relay(scripted_model: str) -> Iterator[ModelRelay]:
 
 @pytest.fixture(scope="session")
 def stack(relay: ModelRelay) -> Iterator[LocalStack]:
-    environment = {"JOB_CREATIONS_PER_MINUTE": "100000"}
+    environment = {
+        "JOB_CREATIONS_PER_MINUTE": "100000",
+        "STREAM_WINDOW_SECONDS": str(STREAM_WINDOW_SECONDS),
+        **WITHOUT_TOKEN_TIMEOUT,
+    }
     with LocalStack("processes", model_url=f"{relay.url}/v1", environment=environment, allowance=ALLOWANCE) as started:
         yield started
         assert started.accesses()["refused"] == []
