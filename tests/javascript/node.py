@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -21,13 +22,17 @@ NO_PACKAGES = "the packages of npm are not installed; run `make lanes`, or `npm 
 def find_node(*needed: Path, otherwise: str = NO_PACKAGES) -> str:
     """Return the path of Node. If Node or a needed file is missing, skip the test, or fail it in CI."""
     node = shutil.which("node")
-    if node is not None and all(file.exists() for file in needed):
-        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-        if int(version.strip().lstrip("v").split(".")[0]) >= OLDEST_NODE:
-            return node
+    if node is not None and all(file.exists() for file in needed) and _version(node) >= OLDEST_NODE:
+        return node
     if os.environ.get("CI") == "true":
         pytest.fail(otherwise)
     pytest.skip(otherwise)
+
+
+@functools.cache
+def _version(node: str) -> int:
+    printed = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    return int(printed.strip().lstrip("v").split(".")[0])
 
 
 def link_packages(project: Path) -> None:
@@ -44,8 +49,11 @@ def install_client(project: Path) -> Path:
 
 
 def pass_all(node: str, script: str | Path, tests: int | None = None, *, cwd: Path | None = None) -> None:
-    """Run a script of tests, all of which pass. `tests` is how many there are; None: at least one."""
-    command = [node, "--test", "--test-reporter=tap", str(script)]
+    """Run a script of tests, all of which pass. `tests` is how many there are; None: at least one.
+
+    It runs without `--test`, which would start a second process for the script.
+    """
+    command = [node, "--test-reporter=tap", str(script)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=cwd)
 
     assert ran.returncode == 0, ran.stdout

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { PartialJsonReader } from "../../clients/javascript/src/millrace/partial_json.js";
+import { PartialJsonParser, PartialJsonReader } from "../../clients/javascript/src/millrace/partial_json.js";
 import { seeded } from "./chance.mjs";
 import { parseAtOnce } from "./partial_json_oracle.mjs";
 
@@ -72,20 +72,40 @@ test("what was returned does not change, and what is complete is the same object
 
 test("a call parses only what was added", () => {
   const text = `{"cards": [${Array.from({ length: 2000 }, (_, index) => `{"title": "${index}", "text": "${"x".repeat(200)}"}`)}`;
-  const reader = new PartialJsonReader();
-  reader.read(text);
-  // Each token is found by a regular expression: they show from where the text is read again.
+  const parser = new PartialJsonParser();
+  parser.append(text);
+  const added = ', {"title": "the last"';
+
+  const read = charactersRead(() => parser.append(added));
+
+  assert.ok(read.calls > 0 && read.calls < 20, String(read.calls));
+  assert.ok(read.longest <= added.length, String(read.longest));
+});
+
+test("text that is no JSON is not read again and again, however long it becomes", () => {
+  for (const begin of ["Sorry, I cannot", '{"a": 1; "b": 2', '{"a": "\\q', "1.2.3 ", "[tru!", '{"a" "b"']) {
+    const parser = new PartialJsonParser();
+    parser.append(begin);
+    parser.append("words ".repeat(1_000));
+    const { calls } = charactersRead(() => parser.append("more"));
+    assert.equal(calls, 0, begin);
+    assert.deepEqual(parser.append("end"), parseAtOnce(`${begin}${"words ".repeat(1_000)}moreend`), begin);
+  }
+});
+
+/** Return how many regular expressions were used while `act` ran, by which each token is found, and on how long a text. */
+function charactersRead(act) {
   const exec = RegExp.prototype.exec;
-  const from = [];
+  const read = { calls: 0, longest: 0 };
   RegExp.prototype.exec = function (given) {
-    from.push(this.lastIndex);
+    read.calls += 1;
+    read.longest = Math.max(read.longest, given.length);
     return exec.call(this, given);
   };
   try {
-    reader.read(`${text}, {"title": "the last"`);
+    act();
   } finally {
     RegExp.prototype.exec = exec;
   }
-  assert.ok(from.length > 0 && from.length < 20, String(from.length));
-  assert.ok(Math.min(...from.filter((at) => at > 0)) >= text.length);
-});
+  return read;
+}

@@ -77,15 +77,21 @@ function revision(number, kind = "chat", revertedTo = null) {
 }
 
 test("undo goes one revision back, and each further undo one more", () => {
-  assert.equal(undoTarget([]), null);
-  assert.equal(undoTarget([revision(1, "create")]), null);
+  assert.equal(undoTarget([], 1), null);
+  assert.equal(undoTarget([revision(1, "create")], 1), null);
   const three = [revision(3), revision(2), revision(1, "create")];
-  assert.equal(undoTarget(three), 2);
+  assert.equal(undoTarget(three, 3), 2);
   const undone = [revision(4, "revert", 2), ...three];
-  assert.equal(undoTarget(undone), 1);
-  assert.equal(undoTarget([revision(5, "revert", 1), ...undone]), null);
-  assert.equal(undoTarget([revision(5), ...undone]), 4);
-  assert.equal(undoTarget([revision(90, "revert", 40)]), 39);
+  assert.equal(undoTarget(undone, 4), 1);
+  assert.equal(undoTarget([revision(5, "revert", 1), ...undone], 5), null);
+  assert.equal(undoTarget([revision(5), ...undone], 5), 4);
+  assert.equal(undoTarget([revision(90, "revert", 40)], 90), 39);
+});
+
+test("there is no undo while the list of revisions is read again", () => {
+  const before = [revision(4, "revert", 2), revision(3), revision(2), revision(1, "create")];
+  assert.equal(undoTarget(before, 5), null); // not 1, from which revision 4 would be undone
+  assert.equal(undoTarget([revision(5, "revert", 3), ...before], 5), 2);
 });
 
 test("the newest of an application's own events are in the view, by type and key", () => {

@@ -16,7 +16,6 @@
 /** @import { JobAccepted, JobDetail } from "../../../docs/api/types" */
 /** @import { TokenSource } from "./millrace/calls.js" */
 /** @import { Connect } from "./millrace/connection.js" */
-/** @import { CreateOptions, JobFilter } from "./millrace/operations.js" */
 /** @import { InputOf } from "./millrace/view.js" */
 /** @import { WatchApi, WatchParts } from "./millrace/watch.js" */
 
@@ -37,9 +36,10 @@ import { Webhooks } from "./millrace/webhooks.js";
 export { Channel, createClient, Projects, Sheets, startJob, watchJob, Webhooks };
 export { MillraceError, Refused, Unreachable, Unreadable } from "./millrace/errors.js";
 export * from "./millrace/operations.js";
-export { parsePartial, PartialJsonReader } from "./millrace/partial_json.js";
+export { parsePartial, PartialJsonParser, PartialJsonReader } from "./millrace/partial_json.js";
 export { SseParser } from "./millrace/sse.js";
 export { LIVE } from "./millrace/states.js";
+export { TextGrowth } from "./millrace/text_growth.js";
 export { EMPTY_VIEW, fold, viewOf } from "./millrace/view.js";
 export { problemOf } from "./millrace/problems.js";
 
@@ -62,8 +62,8 @@ const SILENCE_WITHOUT_HEARTBEATS = 75_000;
  *   where the browser has Web Locks and BroadcastChannel; false by default
  * @property {typeof fetch} [fetch]
  */
-/** @typedef {JobFilter} JobFilter */
-/** @typedef {CreateOptions} CreateOptions */
+/** @typedef {import("./millrace/operations.js").JobFilter} JobFilter */
+/** @typedef {import("./millrace/operations.js").CreateOptions} CreateOptions */
 
 /**
  * The client with every operation of the API as a method. A call whose `signal` is aborted is rejected with the signal's

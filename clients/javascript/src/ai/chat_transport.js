@@ -79,7 +79,8 @@ export class MillraceChatTransport {
   /**
    * Create the job of an answer, and return its chunks. An aborted request does not abort the creation: the job answers, and
    * `reconnectToStream` finds it.
-   * @type {ChatTransport<UIMessage>["sendMessages"]}
+   * @param {Parameters<ChatTransport<UIMessage>["sendMessages"]>[0]} request
+   * @returns {ReturnType<ChatTransport<UIMessage>["sendMessages"]>}
    */
   async sendMessages({ abortSignal, ...request }) {
     const accepted = this.#create(request);
@@ -89,7 +90,8 @@ export class MillraceChatTransport {
 
   /**
    * Return the chunks of the job that answers in this chat, from its first event on; null if there is none.
-   * @type {ChatTransport<UIMessage>["reconnectToStream"]}
+   * @param {Parameters<ChatTransport<UIMessage>["reconnectToStream"]>[0]} request
+   * @returns {ReturnType<ChatTransport<UIMessage>["reconnectToStream"]>}
    */
   async reconnectToStream({ chatId, abortSignal }) {
     const active = await abortable(this.#activeJob(chatId), abortSignal);

@@ -37,6 +37,19 @@ export function createClient({ api, token, fetch: fetcher = defaultFetch }) {
   return new Calls(api, token, fetcher);
 }
 
+/**
+ * Create something. If a response is lost, the request is sent again with the same idempotency key and returns the same thing.
+ * @template T
+ * @param {Calls} calls
+ * @param {string} path
+ * @param {unknown} body
+ * @param {{ idempotencyKey?: string, signal?: AbortSignal | undefined }} [options]
+ * @returns {Promise<T>}
+ */
+export function create(calls, path, body, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
+  return calls.call("POST", path, { body, headers: { "Idempotency-Key": idempotencyKey }, repeatable: true, signal });
+}
+
 export class Calls {
   #origin;
   #token;

@@ -8,6 +8,8 @@
 /** @import { Calls } from "./calls.js" */
 /** @import { InputOf } from "./view.js" */
 
+import { create } from "./calls.js";
+
 /** @typedef {{ signal?: AbortSignal | undefined }} Abortable */
 /** @typedef {{ limit?: number, cursor?: string | null } & Abortable} Page */
 /** @typedef {{ pipeline?: string, status?: string, search?: string, sessionId?: string, runId?: string, projectId?: string, archived?: boolean, month?: string } & Page} JobFilter */
@@ -252,18 +254,6 @@ export function eraseData(client, { signal } = {}) {
  */
 export function getErasure(client, erasureId, { signal } = {}) {
   return client.call("GET", path("me", "data", "erasures", erasureId), { repeatable: true, signal });
-}
-
-/**
- * @template T
- * @param {Calls} client
- * @param {string} target
- * @param {unknown} body
- * @param {{ idempotencyKey?: string } & Abortable} options
- * @returns {Promise<T>}
- */
-function create(client, target, body, { idempotencyKey = crypto.randomUUID(), signal }) {
-  return client.call("POST", target, { body, headers: { "Idempotency-Key": idempotencyKey }, repeatable: true, signal });
 }
 
 /** @param {string[]} parts */

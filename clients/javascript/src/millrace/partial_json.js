@@ -1,5 +1,7 @@
 /** Parses JSON that is not complete yet: once, or again and again while it grows. */
 
+import { appended } from "./text_growth.js";
+
 /**
  * Return the value of an unfinished JSON text, without the parts that may still change: a key without a value, a number or
  * a literal at the end of the text, half of an escape sequence. Undefined if no value has started or the text is not JSON.
@@ -7,12 +9,15 @@
  * @returns {unknown}
  */
 export function parsePartial(text) {
-  return new PartialJsonReader().read(text);
+  return new PartialJsonParser().append(text);
 }
 
 const SPACE = /\s*/y;
 const PLAIN = /[^"\\]*/y;
 const SCALAR = /-?[0-9][0-9.eE+-]*|true|false|null/y;
+/** Nothing, or the beginning of a number, a literal or an escape sequence, to its end. */
+const BEGUN_SCALAR = /^(?:|-|-?[0-9][0-9.eE+-]*|t|tr|tru|f|fa|fal|fals|n|nu|nul)$/;
+const BEGUN_ESCAPE = /^(?:|\\(?:|u[0-9a-fA-F]{0,3}))$/;
 /** @type {Record<string, string>} */
 const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
@@ -29,7 +34,8 @@ const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: 
  * Values are never changed after they were returned, and what is complete is returned as the same object again, so
  * that a page can find what has changed by comparing identities.
  */
-export class PartialJsonReader {
+export class PartialJsonParser {
+  /** What was not read yet: the rest of the text is not kept. */
   #text = "";
   #at = 0;
   /** From the outermost to the innermost. @type {Open[]} */
@@ -38,29 +44,29 @@ export class PartialJsonReader {
   #string = null;
   /** The value when it is complete. @type {{ value: unknown } | null} */
   #complete = null;
+  /** Whether no further text can change the value. */
+  #over = false;
   /** @type {unknown} */
   #returned = undefined;
 
   /**
-   * Return the value of the text so far. If the text does not continue that of the last call, begin again.
-   * @param {string} text
+   * Return the value of all text so far.
+   * @param {string} added the text behind that of the last call
    * @returns {unknown}
    */
-  read(text) {
-    if (!text.startsWith(this.#text)) this.#reset();
-    else if (text.length === this.#text.length) return this.#returned;
-    this.#text = text;
+  append(added) {
+    if (added === "" || this.#over) return this.#returned;
+    this.#text = this.#text.slice(this.#at) + added;
+    this.#at = 0;
     while (this.#complete === null && this.#step());
+    this.#over = this.#complete !== null || !this.#canContinue();
     this.#returned = this.#complete === null ? this.#unfinished() : this.#complete.value;
     return this.#returned;
   }
 
-  #reset() {
-    this.#at = 0;
-    this.#open = [];
-    this.#string = null;
-    this.#complete = null;
-    this.#returned = undefined;
+  /** Whether what was not read may be the beginning of a token; otherwise the text is not JSON. */
+  #canContinue() {
+    return (this.#string === null ? BEGUN_SCALAR : BEGUN_ESCAPE).test(this.#text.slice(this.#at));
   }
 
   /** Read one token, and return true; or return false if the text has to grow first, or is not JSON. */
@@ -196,6 +202,24 @@ export class PartialJsonReader {
     const found = pattern.exec(this.#text)?.[0] ?? "";
     this.#at += found.length;
     return found;
+  }
+}
+
+/** Returns for a text that mostly grows what `parsePartial` returns for it, with the work of `PartialJsonParser`. */
+export class PartialJsonReader {
+  #text = "";
+  #parser = new PartialJsonParser();
+
+  /**
+   * Return the value of the text so far. If the text does not continue that of the last call, begin again.
+   * @param {string} text
+   * @returns {unknown}
+   */
+  read(text) {
+    const added = appended({ text: this.#text }, { text });
+    if (added === null) this.#parser = new PartialJsonParser();
+    this.#text = text;
+    return this.#parser.append(added ?? text);
   }
 }
 

@@ -4,6 +4,7 @@
 /** @import { Calls } from "./calls.js" */
 /** @import { Abortable, Page } from "./operations.js" */
 
+import { create } from "./calls.js";
 import { Unreachable } from "./errors.js";
 
 /**
@@ -31,9 +32,8 @@ export class Projects {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.ProjectDetail>}
    */
-  create(project, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", "/projects", { body: project, headers, repeatable: true, signal });
+  create(project, options = {}) {
+    return create(this.#calls, "/projects", project, options);
   }
 
   /**
@@ -105,9 +105,8 @@ export class Projects {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.MessageAccepted>}
    */
-  send(id, message, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", path(id, "messages"), { body: message, headers, repeatable: true, signal });
+  send(id, message, options = {}) {
+    return create(this.#calls, path(id, "messages"), message, options);
   }
 
   /**
@@ -237,9 +236,8 @@ export class Projects {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.RenderDetail>}
    */
-  createRender(id, render = {}, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", path(id, "renders"), { body: render, headers, repeatable: true, signal });
+  createRender(id, render = {}, options = {}) {
+    return create(this.#calls, path(id, "renders"), render, options);
   }
 
   /**

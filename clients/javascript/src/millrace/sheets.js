@@ -4,6 +4,8 @@
 /** @import { Calls } from "./calls.js" */
 /** @import { Abortable, Page } from "./operations.js" */
 
+import { create } from "./calls.js";
+
 /**
  * A cell in JSON: its value alone, or an object if there is more to say.
  * @typedef {string | number | boolean | null} CellValue
@@ -25,8 +27,8 @@ export class Sheets {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.SessionWithUpload>}
    */
-  create(session, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#create("/sessions", session, idempotencyKey, signal);
+  create(session, options = {}) {
+    return create(this.#calls, "/sessions", session, options);
   }
 
   /**
@@ -75,8 +77,8 @@ export class Sheets {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  load(id, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#create(path(id, "load"), undefined, idempotencyKey, signal);
+  load(id, options = {}) {
+    return create(this.#calls, path(id, "load"), undefined, options);
   }
 
   /**
@@ -116,8 +118,8 @@ export class Sheets {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  send(id, message, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#create(path(id, "messages"), message, idempotencyKey, signal);
+  send(id, message, options = {}) {
+    return create(this.#calls, path(id, "messages"), message, options);
   }
 
   /**
@@ -187,21 +189,8 @@ export class Sheets {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.JobAccepted>}
    */
-  export(id, parameters, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#create(path(id, "exports"), parameters, idempotencyKey, signal);
-  }
-
-  /**
-   * Create a session or a job. If a response is lost, the request is sent again with the same key and returns the same one.
-   * @template T
-   * @param {string} target
-   * @param {unknown} body
-   * @param {string} idempotencyKey
-   * @param {AbortSignal | undefined} signal
-   * @returns {Promise<T>}
-   */
-  #create(target, body, idempotencyKey, signal) {
-    return this.#calls.call("POST", target, { body, headers: { "Idempotency-Key": idempotencyKey }, repeatable: true, signal });
+  export(id, parameters, options = {}) {
+    return create(this.#calls, path(id, "exports"), parameters, options);
   }
 }
 

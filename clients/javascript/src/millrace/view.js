@@ -2,6 +2,8 @@
 
 /** @import { ChunkRendered, ComponentStage, Failed, Fault, FontsNeeded, Item, JobDetail, JobUsage, PipelineInputs, PipelineResults, RenderQueued, Reset, SceneStatus, StreamEvent, Subtask, Tool } from "../../../../docs/api/types" */
 
+import { noteAppended } from "./text_growth.js";
+
 /**
  * A stage. Times are in milliseconds since 1970; null if the watch began later and so does not know the time.
  * @typedef {{ name: string, index: number, of: number, attempt: number, status: StageStatus,
@@ -89,11 +91,22 @@ export const EMPTY_VIEW = Object.freeze({
  * @returns {JobView}
  */
 export function fold(view, id, event, at) {
-  if (event.type === "connected") return { ...view, jobId: event.jobId, pipeline: event.pipeline };
+  if (event.type === "connected") return continued(view, { ...view, jobId: event.jobId, pipeline: event.pipeline }, event);
   if (id === null) return view;
   if (id <= view.lastEventId) return view;
   if (id !== view.lastEventId + 1 && event.type !== "snapshot") throw new Gap(view.lastEventId, id);
-  return { ...view, ...changes(view, id, event, at), lastEventId: id };
+  return continued(view, { ...view, ...changes(view, id, event, at), lastEventId: id }, event);
+}
+
+/**
+ * Return `after`, the view with one more event, and note what the event has appended to the text, unless it replaces the text.
+ * @param {JobView} before
+ * @param {JobView} after
+ * @param {StreamEvent} event
+ */
+function continued(before, after, event) {
+  if (event.type !== "reset" && event.type !== "snapshot") noteAppended(before, after, event.type === "delta" ? event.text : "");
+  return after;
 }
 
 /**

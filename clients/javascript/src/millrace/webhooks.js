@@ -4,6 +4,8 @@
 /** @import { Calls } from "./calls.js" */
 /** @import { Abortable } from "./operations.js" */
 
+import { create } from "./calls.js";
+
 export class Webhooks {
   #calls;
 
@@ -18,9 +20,8 @@ export class Webhooks {
    * @param {{ idempotencyKey?: string } & Abortable} [options]
    * @returns {Promise<Api.WebhookWithSecret>}
    */
-  create(webhook, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    const headers = { "Idempotency-Key": idempotencyKey };
-    return this.#calls.call("POST", "/webhooks", { body: webhook, headers, repeatable: true, signal });
+  create(webhook, options = {}) {
+    return create(this.#calls, "/webhooks", webhook, options);
   }
 
   /**
@@ -64,7 +65,8 @@ export class Webhooks {
   }
 
   /**
-   * Replace the webhook's secret. Requests are signed with both for `graceSeconds`, a day by default.
+   * Replace the webhook's secret. Requests are signed with both for `graceSeconds`, a day by default. This is not repeated
+   * after a fault. If the response was lost, call it again: the secret that was lost counts as one that was replaced.
    * @param {string} id
    * @param {{ graceSeconds?: number }} [rotation]
    * @param {Abortable} [options]
