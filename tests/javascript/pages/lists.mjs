@@ -76,6 +76,11 @@ let ahead = 0;
 const realNow = Date.now;
 Date.now = () => realNow() + ahead;
 
+/** Let what the page has begun end: an effect runs after a frame, which is a turn of the event loop here. */
+async function settled() {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => realTimeout(resolve, 1));
+}
+
 const rowsOf = ({ all }) => all("tbody tr").map((each) => textOf(each.querySelector("th") ?? each));
 
 const LISTS = {
@@ -155,24 +160,59 @@ test("a list that is loading shows bars, and an empty one a sentence with one ac
 test("of 5,000 jobs only rows near the visible part are in the document, with their place in the list", async () => {
   const jobs = Array.from({ length: 5_000 }, (_, index) => job(5_000 - index));
   const list = shown(jobsPage, { "GET /jobs": () => success({ jobs, cursor: null }) });
-  await until(() => list.all("tbody").length === 100);
-  assert.equal(list.all("tbody tr:not(.space)").length, 100);
+  await until(() => list.all("tbody").length === 500);
+  assert.equal(list.all("tbody tr:not(.space)").length, 50);
   assert.equal(list.all("table")[0].getAttribute("aria-rowcount"), "5001");
 
-  await until(() => observers.length >= 100);
-  const last = observers.find(({ element }) => element === list.all("tbody")[99]);
+  await until(() => observers.length >= 500);
+  const last = observers.find(({ element }) => element === list.all("tbody")[499]);
   last.report(true);
-  await until(() => list.all("tbody tr:not(.space)").length === 150);
-  const rows = list.all("tbody")[99].querySelectorAll("tr");
-  assert.equal(rows[49].getAttribute("aria-rowindex"), "5001");
+  await until(() => list.all("tbody tr:not(.space)").length === 60);
+  const rows = list.all("tbody")[499].querySelectorAll("tr");
+  assert.equal(rows[9].getAttribute("aria-rowindex"), "5001");
   // A chunk with the focus stays, so that the keyboard does not lose its place.
-  rows[49].querySelector("input").focus();
+  rows[9].querySelector("input").focus();
   last.report(false);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(list.all("tbody tr:not(.space)").length, 150);
+  assert.equal(list.all("tbody tr:not(.space)").length, 60);
   document.activeElement.blur();
   last.report(false);
-  await until(() => list.all("tbody tr:not(.space)").length === 100);
+  await until(() => list.all("tbody tr:not(.space)").length === 50);
+});
+
+test("rows that come near are drawn once, without reading a height, and again each second only if their job runs", async () => {
+  const jobs = Array.from({ length: 500 }, (_, index) => job(500 - index, index === 499 ? { status: "in_progress", endedAt: null } : {}));
+  let drawn = 0;
+  const counted = (context) => {
+    const of = context.applications.of.bind(context.applications);
+    return jobsPage({ ...context, applications: Object.assign(context.applications, { of: (name) => (drawn += 1, of(name)) }) });
+  };
+  const ticks = [];
+  const { setInterval: realInterval } = globalThis;
+  globalThis.setInterval = (act, ...rest) => (ticks.push(act), realInterval(act, ...rest));
+  const list = shown(counted, { "GET /jobs": () => success({ jobs, cursor: null }) });
+  const chunks = () => list.all("tbody");
+  await until(() => chunks().length > 2 && observers.length >= chunks().length);
+  await settled();
+  let heights = 0;
+  Object.defineProperty(window.HTMLElement.prototype, "offsetHeight", { configurable: true, get: () => (heights += 1) });
+  const before = list.all("tbody tr:not(.space)").length;
+  drawn = 0;
+  observers.find(({ element }) => element === chunks().at(-1)).report(true);
+  await until(() => list.all("tbody tr:not(.space)").length > before);
+  await settled();
+  assert.equal(drawn, list.all("tbody tr:not(.space)").length - before);
+
+  const elapsed = () => textOf(list.all('tbody tr:last-child td[data-label="Duration"]').at(-1));
+  const shownBefore = elapsed();
+  drawn = 0;
+  ahead += 90_000;
+  for (const tick of ticks) tick();
+  await until(() => elapsed() !== shownBefore);
+  await settled();
+  delete window.HTMLElement.prototype.offsetHeight;
+  globalThis.setInterval = realInterval;
+  assert.deepEqual([drawn, heights], [0, 0]);
 });
 
 test("rows are selected with the arrow keys and Shift, and cancelled without losing the focus", async () => {
@@ -305,3 +345,23 @@ for (const [name, pageOf] of Object.entries(THINGS)) {
     assert.deepEqual([whole.all(".skeleton").length, whole.requests.length], [0, 1]);
   });
 }
+
+test("a list that is filtered does not say that there is nothing, and its filter can be cleared", async () => {
+  for (const [pageOf, path, items, value, text, none] of [
+    [runsPage, "/ideations", "runs", "failed", "No runs match status “Failed”.", "No runs yet."],
+    [sheetsPage, "/sessions", "sessions", "CLOSED", "No workbooks match state “Closed”.", "No workbooks yet. Choose a file above."],
+  ]) {
+    const { all, requests } = shown(pageOf, { [`GET ${path}`]: () => success({ [items]: [], cursor: null }) });
+    const says = (words) => until(() => all(".empty").length > 0 && textOf(all(".empty")[0]).startsWith(words));
+    await says(none);
+    const [select] = all(".filters select");
+    select.value = value;
+    select.dispatchEvent(new window.Event("change", { bubbles: true }));
+    await says(text);
+    all(".empty button")[0].click();
+    await says(none);
+    assert.equal(select.value, "");
+    assert.deepEqual(requests.map(({ query }) => query[select.name] ?? ""), ["", value, ""]);
+    page.leave();
+  }
+});

@@ -6,6 +6,11 @@
 const NUMBER = new Intl.NumberFormat();
 const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+/** @param {number} digits at most, after the point */
+const usdFormat = (digits) =>
+  new Intl.NumberFormat(undefined, { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits });
+// Created once: it takes as long as drawing a row of a list.
+const [USD, USD_BELOW_A_CENT] = [usdFormat(4), usdFormat(6)];
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
   ["day", 86_400],
@@ -58,13 +63,7 @@ export function duration(milliseconds) {
  */
 export function cost(usd) {
   if (usd === null) return "unknown price";
-  const digits = usd > 0 && usd < 0.01 ? 6 : 4;
-  return new Intl.NumberFormat(undefined, {
-    style: "currency",
-    currency: "USD",
-    minimumFractionDigits: 2,
-    maximumFractionDigits: digits,
-  }).format(usd);
+  return (usd > 0 && usd < 0.01 ? USD_BELOW_A_CENT : USD).format(usd);
 }
 
 /**

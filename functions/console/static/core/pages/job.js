@@ -13,8 +13,8 @@ import { prefill } from "../app/prefill.js";
 import { useLoaded } from "../app/use_loaded.js";
 import { useWatch } from "../app/use_watch.js";
 import { AgentLink } from "../parts/agent_link.js";
-import { debugPanels } from "../parts/debug/debug_panels.js";
-import { copyButton } from "../parts/export_buttons.js";
+import { DebugPanels } from "../parts/debug/debug_panels.js";
+import { CopyButton } from "../parts/export_components.js";
 import { FactList, TimeAgo } from "../parts/fact_components.js";
 import { FollowWriting } from "../parts/follow_writing.js";
 import { Hosted } from "../parts/hosted.js";
@@ -70,6 +70,8 @@ function WatchedJob({ context, job }) {
   const column = useRef(/** @type {HTMLElement | null} */ (null));
   const { label, output } = context.applications.of(job.pipeline);
   useEffect(() => context.setTitle(titleWithState(titleOf(context, job), snapshot.state)), [job, snapshot.state]);
+  // The same description in every drawing: the views are not drawn with each frame of the output.
+  const debugging = useMemo(() => h(DebugPanels, { context, watch, job }), [watch]);
   return h(Fragment, {},
     h("p", { class: "subtitle" }, `${label} · ${job.model} · created `, h(TimeAgo, { iso: job.createdAt }),
       job.archived && ` · from the archive, which keeps it until ${time(job.expiresAt)}`),
@@ -79,7 +81,7 @@ function WatchedJob({ context, job }) {
         h(FollowWriting, { live: snapshot.live, output: () => column.current })),
       h("aside", { class: "column-side", "aria-label": "About this job" },
         h(JobPanels, { context, job, snapshot }), h(About, { context, job }))),
-    h(Hosted, { make: () => debugPanels(context, watch, job), inputs: [watch] }));
+    debugging);
 }
 
 /**
@@ -119,7 +121,7 @@ function About({ context, job }) {
       ["Run", runLink(runPath, job.links.runId)],
       ["Job", h("span", { class: "id" }, job.jobId)],
     ] }),
-    h(Hosted, { class: "actions", make: () => ({ element: copyButton("Copy id", () => job.jobId) }) }));
+    h("p", { class: "actions" }, h(CopyButton, { label: "Copy id", text: () => job.jobId })));
 }
 
 /**

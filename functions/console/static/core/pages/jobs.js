@@ -13,7 +13,7 @@ import { statusLabel } from "../app/labels.js";
 import { componentPage } from "../app/mounted.js";
 import { Fragment, h, useCallback, useEffect, useMemo, useRef, useState } from "../app/preact.js";
 import { JobTable } from "../parts/job_table.js";
-import { Empty, ListFrame } from "../parts/live_list.js";
+import { Empty, ListFrame, NoMatch } from "../parts/live_list.js";
 
 const PAGE = 100;
 /** How long the user has not typed before a search begins, in milliseconds. */
@@ -89,7 +89,7 @@ function Nothing({ context, chosen, choose }) {
     return h(Empty, { icon: "list", text: "No jobs found.", action: h("a", { class: "button main", href: context.applications.defaultFormPath }, "Create a job") });
   }
   const clear = () => choose({ search: "", status: "", pipeline: "" });
-  return h(Empty, { icon: "list", text: `No jobs match ${filters.join(" and ")}.`, action: h("button", { type: "button", class: "button", onclick: clear }, "Clear filters") });
+  return h(NoMatch, { icon: "list", text: `No jobs match ${filters.join(" and ")}.`, clear });
 }
 
 /** @param {{ context: Context, list: JobListWatch, jobs: readonly JobSummary[] }} properties */
@@ -99,7 +99,8 @@ function Selectable({ context, list, jobs }) {
   const [refused, setRefused] = useState(/** @type {BulkReport["refused"]} */ ([]));
   const [busy, setBusy] = useState(false);
   const select = useCallback((/** @type {readonly string[]} */ ids, /** @type {boolean} */ on) => {
-    setSelected((before) => new Set(on ? [...before, ...ids] : [...before].filter((each) => !ids.includes(each))));
+    const chosen = new Set(ids);
+    setSelected((before) => new Set(on ? [...before, ...ids] : [...before].filter((each) => !chosen.has(each))));
   }, []);
   const wanted = jobs.filter(({ jobId }) => selected.has(jobId));
   /** @param {"cancelled" | "resumed"} done @param {(jobId: string) => Promise<any>} act */

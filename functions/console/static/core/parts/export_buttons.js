@@ -1,9 +1,9 @@
-/** Buttons that copy text to the clipboard or save it as a file. */
+/** Buttons that copy text to the clipboard or save it as a file. As components: `export_components.js`. */
 
 import { h } from "../app/dom.js";
 
 /** How long a button shows the outcome of copying, in milliseconds. */
-const FEEDBACK = 2_000;
+export const FEEDBACK = 2_000;
 
 /**
  * A button that copies the return value of `text` when the user presses it, and shows whether that worked.
@@ -14,12 +14,20 @@ const FEEDBACK = 2_000;
 export function copyButton(label, text, about = "") {
   const button = h("button", { type: "button", class: "button small" }, label, about && h("span", { class: "visually-hidden" }, ` ${about}`));
   button.addEventListener("click", async () => {
-    const outcome = await navigator.clipboard.writeText(text()).then(() => "Copied", () => "Not allowed");
+    const outcome = await copy(text());
     const before = [...button.childNodes];
     button.replaceChildren(h("span", { role: "status" }, outcome));
     setTimeout(() => button.replaceChildren(...before), FEEDBACK);
   });
   return button;
+}
+
+/**
+ * Copy the text to the clipboard, and return in words whether that worked.
+ * @param {string} text
+ */
+export function copy(text) {
+  return navigator.clipboard.writeText(text).then(() => "Copied", () => "Not allowed");
 }
 
 /**
@@ -37,7 +45,7 @@ export function downloadButton(label, name, type, text) {
  * @param {string} type
  * @param {string} text
  */
-function download(name, type, text) {
+export function download(name, type, text) {
   const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
   h("a", { href: address, download: name }).click();
   URL.revokeObjectURL(address);

@@ -19,8 +19,11 @@ export function filterBar(filters, onChange) {
   const values = () => Object.fromEntries(fields.map((field) => [field.name, field.value()]));
   const element = h("form", { class: "filters", "aria-label": "Filters", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
     fields.map((field) => field.element));
-  element.addEventListener("change", () => {
-    onChange(new URLSearchParams(Object.entries(values()).filter(([, value]) => value !== "")));
-  });
-  return { element, values };
+  const changed = () => onChange(new URLSearchParams(Object.entries(values()).filter(([, value]) => value !== "")));
+  element.addEventListener("change", changed);
+  const clear = () => {
+    for (const select of element.querySelectorAll("select")) select.value = "";
+    changed();
+  };
+  return { element, values, clear };
 }

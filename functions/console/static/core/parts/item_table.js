@@ -2,14 +2,17 @@
 
 /** @import { Attributes, Child, VNode } from "../app/preact.js" */
 
-import { h, useEffect, useLayoutEffect, useRef, useState } from "../app/preact.js";
-import { useNow } from "../app/use_watch.js";
+import { h, useEffect, useRef, useState } from "../app/preact.js";
 
 /** Rows that enter and leave the document together. */
-const CHUNK = 50;
+const CHUNK = 10;
 /** How far from the visible part of the page a chunk enters the document, in pixels. */
-const MARGIN = 1_200;
-/** The height of a row of a chunk that was never in the document, in pixels. */
+const MARGIN = 400;
+/** All rows of a list of this length are in the document. */
+const SHORT = 100;
+/** Rows of a longer list that are drawn at once, before anything is known of the visible part. */
+const FIRST = 50;
+/** The height of a row of a chunk that was never drawn, in pixels. */
 const ROW = 40;
 
 /**
@@ -19,7 +22,7 @@ const ROW = 40;
  * @property {readonly Child[]} columns the heading of each; one that is not a text is its own cell
  * @property {readonly T[]} items
  * @property {(item: T) => string} idOf
- * @property {(item: T, now: number) => Child} cells of the item's row; `now` in milliseconds since 1970 changes every second
+ * @property {(item: T) => Child} cells of the item's row; it is called again when the list changes, and not as time passes
  * @property {(item: T) => Attributes} [rowOf] attributes of the row
  */
 
@@ -30,14 +33,14 @@ const ROW = 40;
 export function ItemTable({ caption, columns, items, idOf, cells, rowOf, class: name = "list", ...attributes }) {
   const chunks = [];
   for (let from = 0; from < items.length; from += CHUNK) chunks.push(items.slice(from, from + CHUNK));
-  const long = chunks.length > 2;
+  const long = items.length > SHORT;
   return h("table", { ...attributes, class: name, "aria-rowcount": long ? items.length + 1 : null },
     h("caption", { class: "visually-hidden" }, caption),
     h("thead", {}, h("tr", { "aria-rowindex": long ? 1 : null },
       columns.map((each) => (typeof each === "string" ? h("th", { key: each, scope: "col" }, each) : each)))),
     chunks.map((each, index) => h(Chunk, {
       ...{ key: index, items: each, idOf, cells, rowOf, columns: columns.length },
-      ...{ first: index < 2, before: long ? index * CHUNK + 1 : null },
+      ...{ first: !long || index * CHUNK < FIRST, before: long ? index * CHUNK + 1 : null },
     })));
 }
 
@@ -47,30 +50,30 @@ export function ItemTable({ caption, columns, items, idOf, cells, rowOf, class: 
  */
 function Chunk({ items, idOf, cells, rowOf, columns, first, before }) {
   const body = useRef(/** @type {HTMLElement | null} */ (null));
-  const height = useRef(0);
+  const rowHeight = useRef(ROW);
+  const count = useRef(items.length);
+  count.current = items.length;
   const [near, setNear] = useState(first);
-  const now = useNow(near);
   useEffect(() => {
     const element = body.current;
     if (element === null || before === null) return setNear(true);
     const seen = new IntersectionObserver((entries) => {
-      const isNear = entries.at(-1)?.isIntersecting ?? false;
-      setNear(isNear || element.contains(document.activeElement));
+      const { isIntersecting = false, boundingClientRect } = entries.at(-1) ?? {};
+      // The observer has measured the rows. To read their height would lay out the table at once, for each chunk.
+      if (!isIntersecting && boundingClientRect) rowHeight.current = boundingClientRect.height / count.current;
+      setNear(isIntersecting || element.contains(document.activeElement));
     }, { rootMargin: `${MARGIN}px` });
     seen.observe(element);
     return () => seen.disconnect();
   }, [before === null]);
-  useLayoutEffect(() => {
-    if (near) height.current = body.current?.offsetHeight ?? 0;
-  });
   if (!near) {
-    const space = `${height.current || items.length * ROW}px`;
+    const space = `${rowHeight.current * items.length}px`;
     return h("tbody", { ref: body }, h("tr", { key: "space", class: "space", "aria-hidden": "true" }, h("td", { colspan: columns, style: { height: space } })));
   }
   return h("tbody", { ref: body }, items.map((item, index) => h("tr", {
     ...{ key: idOf(item), "aria-rowindex": before === null ? null : before + index + 1 },
     ...rowOf?.(item),
-  }, cells(item, now))));
+  }, cells(item))));
 }
 
 /**

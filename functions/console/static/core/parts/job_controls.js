@@ -26,6 +26,7 @@ export function JobControls({ watch, snapshot, signIn, alternatives }) {
   const card = useRef(/** @type {HTMLElement | null} */ (null));
   const line = useRef(/** @type {HTMLElement | null} */ (null));
   useKeptFocus(card, line);
+  useCoveredHeight(card, live);
   const problem = refusal ?? snapshot.problem;
   const inCard = problem === null ? [] : refusal ? [] : problemActions(problem, watch, { signIn, attempt, alternatives });
   const resume = { label: "Resume", act: () => attempt("resume"), main: true };
@@ -44,6 +45,24 @@ export function JobControls({ watch, snapshot, signIn, alternatives }) {
     problem && h(ProblemCard, { problem, actions: inCard, details: failureDetails(snapshot, problem) }),
     // Not in the place of Cancel, where the second click of a double click would press them.
     below.length > 0 && h("p", { class: "actions ended-actions" }, below.map(button)));
+}
+
+/**
+ * Tell the style sheet how high the state is while it is sticky: what gets the focus is scrolled to below it.
+ * @param {{ current: HTMLElement | null }} card
+ * @param {boolean} live
+ */
+function useCoveredHeight(card, live) {
+  useEffect(() => {
+    if (!live || card.current === null || typeof ResizeObserver === "undefined") return;
+    const { style } = document.documentElement;
+    const observer = new ResizeObserver(([entry]) => style.setProperty("--live-height", `${entry?.borderBoxSize[0]?.blockSize ?? 0}px`));
+    observer.observe(card.current);
+    return () => {
+      observer.disconnect();
+      style.removeProperty("--live-height");
+    };
+  }, [live]);
 }
 
 /**

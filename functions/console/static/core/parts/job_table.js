@@ -3,10 +3,11 @@
 /** @import { JobSummary } from "../../../../../docs/api/types" */
 /** @import { Applications } from "../app/applications.js" */
 
-import { ago, duration, time, totalCostOf } from "../app/format.js";
+import { duration, totalCostOf } from "../app/format.js";
 import { sentenceCase } from "../app/labels.js";
 import { h, useEffect, useRef } from "../app/preact.js";
-import { StatusBadge } from "./fact_components.js";
+import { useNow } from "../app/use_watch.js";
+import { StatusBadge, TimeAgo } from "./fact_components.js";
 import { cell, ItemTable, titleCell } from "./item_table.js";
 
 /** Those that a page of less than 64 rem does not show have the class `extra`. */
@@ -34,9 +35,9 @@ export function JobTable({ jobs, applications, selection }) {
     columns: selection ? [h(All, { key: "select", jobs, selection }), ...COLUMNS] : COLUMNS,
     onkeydown: selection && ((/** @type {KeyboardEvent} */ event) => moveSelection(event, selection)),
     rowOf: (/** @type {JobSummary} */ job) => ({ "aria-selected": selection?.ids.has(job.jobId) ? "true" : null }),
-    cells: (/** @type {JobSummary} */ job, /** @type {number} */ now) => {
+    cells: (/** @type {JobSummary} */ job) => {
       const { label } = applications.of(job.pipeline);
-      return [checkbox(job, job.title ?? label), ...cellsOf(job, label, now)];
+      return [checkbox(job, job.title ?? label), ...cellsOf(job, label)];
     },
   });
 }
@@ -57,11 +58,11 @@ function All({ jobs, selection }) {
 /**
  * @param {JobSummary} job
  * @param {string} label of its pipeline
- * @param {number} now milliseconds since 1970
  */
-function cellsOf({ jobId, title, status, stage, progress, failure, model, usage, createdAt, startedAt, endedAt }, label, now) {
+function cellsOf({ jobId, title, status, stage, progress, failure, model, usage, createdAt, startedAt, endedAt }, label) {
   const running = status === "in_progress" && stage !== null;
-  const took = startedAt === null ? null : duration((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt));
+  const took = startedAt === null ? null
+    : endedAt === null ? h(Elapsed, { since: startedAt }) : duration(Date.parse(endedAt) - Date.parse(startedAt));
   return [
     titleCell(title ?? label, `/console/jobs/${jobId}`, jobId),
     cell("Status", [h(StatusBadge, { status }), " ",
@@ -71,8 +72,13 @@ function cellsOf({ jobId, title, status, stage, progress, failure, model, usage,
     cell("Model", model, "extra"),
     cell("Duration", took, "figure"),
     cell("Cost", totalCostOf(usage), "figure extra"),
-    cell("Created", h("time", { datetime: createdAt, title: time(createdAt) }, ago(createdAt, Math.max(now, Date.parse(createdAt))))),
+    cell("Created", h(TimeAgo, { iso: createdAt })),
   ];
+}
+
+/** How long a job has run. Only this is drawn again every second. @param {{ since: string }} properties */
+function Elapsed({ since }) {
+  return duration(useNow() - Date.parse(since));
 }
 
 /**

@@ -8,6 +8,7 @@
 import { append, h, setText } from "../app/dom.js";
 import { eachFrame } from "../app/frames.js";
 import { copyButton, downloadButton, pretty } from "./export_buttons.js";
+import { growingText } from "./live_text.js";
 
 /**
  * @param {Watch} watch
@@ -16,7 +17,7 @@ import { copyButton, downloadButton, pretty } from "./export_buttons.js";
  */
 export function jsonOutput(watch, job) {
   const json = h("pre", { class: "raw", role: "region", "aria-label": "Result as JSON", tabindex: "0" });
-  const text = h("pre", { class: "raw" });
+  const text = growingText("pre", { class: "raw" });
   const waiting = h("p", { class: "waiting" });
   const actions = h("p", { class: "actions" });
   append(actions, [
@@ -26,15 +27,18 @@ export function jsonOutput(watch, job) {
   const element = h("section", { "aria-labelledby": "output" },
     h("div", { class: "section-head" }, h("h2", { id: "output" }, "Result"), actions),
     waiting, json,
-    h("details", { class: "more" }, h("summary", {}, "Model output"), text));
+    h("details", { class: "more" }, h("summary", {}, "Model output"), text.element));
+  /** @type {Pick<JobView, "result" | "items"> | null} */
+  let drawn = null;
   const stop = eachFrame(watch, ({ view, live }) => {
-    const shown = jsonOf(view);
-    setText(json, shown);
-    json.hidden = shown === "";
+    // Most frames have only more text.
+    if (drawn === null || drawn.result !== view.result || drawn.items !== view.items) setText(json, jsonOf(view));
+    drawn = view;
+    json.hidden = view.result === null && view.items.length === 0;
     actions.hidden = view.outcome !== "complete";
-    setText(text, view.text);
+    text.show(view);
     setText(waiting, live ? "The result appears when the job is complete." : "The job has no result.");
-    waiting.hidden = shown !== "";
+    waiting.hidden = !json.hidden;
     element.setAttribute("aria-busy", String(live));
   });
   return { element, stop };

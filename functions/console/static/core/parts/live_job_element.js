@@ -25,6 +25,7 @@ export function liveJob(context, watch, job, alternatives, output) {
   const header = mounted(() => h(JobControls, { watch, snapshot: useWatch(watch), signIn, alternatives }), {});
   const side = mounted(() => h(JobPanels, { context, job, snapshot: useWatch(watch) }), {});
   header.element.classList.add("live-host");
+  side.element.classList.add("live-host"); // its panels have the gaps of the column
   const follow = mounted(() => h(FollowWriting, { live: useWatch(watch).live, output: () => output }), {});
   output.append(follow.element);
   const stop = () => {

@@ -17,7 +17,8 @@ import { Skeleton } from "./skeleton.js";
  * @typedef {object} FrameProperties
  * @property {ListWatch<any, any>} list is connected while the component is shown
  * @property {string} name of the items, as in `Loading jobs…`
- * @property {Child} empty shown if there are no items
+ * @property {Child | ((filter: any) => Child)} empty shown if there are no items; as a function of the list's filter, because a
+ *   list that is filtered may have other items
  * @property {() => void} signIn
  * @property {(items: readonly any[]) => Child} rows shows the items, of which there is at least one
  * @property {boolean} [more] whether the user can read more than the first page; true by default
@@ -25,7 +26,7 @@ import { Skeleton } from "./skeleton.js";
 
 /** @param {FrameProperties} properties */
 export function ListFrame({ list, name, empty, signIn, rows, more = true }) {
-  const { state, items, problem, more: isMore, loadingMore } = useList(list);
+  const { state, filter, items, problem, more: isMore, loadingMore } = useList(list);
   useEffect(() => {
     list.connect();
     return () => list.stop();
@@ -35,7 +36,7 @@ export function ListFrame({ list, name, empty, signIn, rows, more = true }) {
     problem && h(ProblemCard, { problem, actions: actionsOf(problem, list, signIn) }),
     h("div", { "aria-busy": loading ? "true" : "false" },
       loading && items.length === 0 && h(Skeleton, { label: `Loading ${name}…` }),
-      state === "ready" && items.length === 0 && !isMore && empty,
+      state === "ready" && items.length === 0 && !isMore && (typeof empty === "function" ? empty(filter) : empty),
       items.length > 0 && rows(items),
       more && state === "ready" && isMore && h(More, { list, loading: loadingMore })));
 }
@@ -58,6 +59,14 @@ export function liveList({ list, name, empty, signIn, ...table }) {
  */
 export function Empty({ icon, text, action }) {
   return h("div", { class: "empty" }, h(Icon, { name: icon }), h("p", {}, text), action);
+}
+
+/**
+ * What a list shows if its filters leave nothing.
+ * @param {{ icon: IconName, text: string, clear: () => void }} properties
+ */
+export function NoMatch({ icon, text, clear }) {
+  return h(Empty, { icon, text, action: h("button", { type: "button", class: "button", onclick: clear }, "Clear filters") });
 }
 
 /**

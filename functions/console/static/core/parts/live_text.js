@@ -2,9 +2,10 @@
 
 /** @import { Attributes } from "../app/dom.js" */
 
-import { h, setText } from "../app/dom.js";
+import { h } from "../app/dom.js";
+import { TextGrowth } from "../../millrace/text_growth.js";
 
-/** A text node of `growingText` gets no more text when it has this number of characters. */
+/** A text node gets no more text when it has this number of characters. */
 const LONGEST_NODE = 4_096;
 
 /**
@@ -22,36 +23,45 @@ export function liveText(tag, attributes = {}) {
     show(value) {
       const text = typeof value === "string" ? value : "";
       if (text === shown) return;
+      const last = element.lastChild;
+      // As with `growingText`, which has to compare no text, the user's selection is kept.
+      if (last instanceof Text && shown !== "" && text.startsWith(shown)) appendTo(element, text.slice(shown.length));
+      else element.textContent = text;
       shown = text;
-      setText(element, text);
       element.hidden = text === "";
     },
   };
 }
 
 /**
- * Text that grows to any length. Only what was added is drawn, and no long text is copied to append to it.
+ * The text of a job, which grows to any length. What a call does depends on what was added only: the text is not compared,
+ * and no long text is copied to append to it.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Attributes} [attributes]
  */
 export function growingText(tag, attributes = {}) {
   const element = h(tag, attributes);
-  let shown = "";
+  const growth = new TextGrowth();
   return {
     element,
-    /** @param {string} text */
-    show(text) {
-      const grown = text.startsWith(shown);
-      if (grown && text.length === shown.length) return;
-      const added = grown ? text.slice(shown.length) : text;
-      const last = element.lastChild;
-      if (!grown) element.replaceChildren(added);
-      else if (last instanceof Text && last.length < LONGEST_NODE) last.appendData(added);
-      else element.append(added);
-      shown = text;
+    /** @param {{ text: string }} view of the job */
+    show(view) {
+      const { added, begins } = growth.next(view);
+      if (begins) element.replaceChildren(added);
+      else if (added !== "") appendTo(element, added);
     },
   };
+}
+
+/**
+ * @param {Element} element that contains only text
+ * @param {string} added
+ */
+function appendTo(element, added) {
+  const last = element.lastChild;
+  if (last instanceof Text && last.length < LONGEST_NODE) last.appendData(added);
+  else element.append(added);
 }
 
 /**
@@ -60,8 +70,9 @@ export function growingText(tag, attributes = {}) {
  * @template V
  * @param {HTMLElement} list
  * @param {() => { element: HTMLElement, show: (value: V, index: number) => void }} make
+ * @param {(index: number) => HTMLElement} [parentOf] returns the element in the list that gets the child; by default the list
  */
-export function liveList(list, make) {
+export function liveList(list, make, parentOf = () => list) {
   /** @type {(ReturnType<typeof make> & { shown?: V })[]} */
   const children = [];
   return {
@@ -73,7 +84,7 @@ export function liveList(list, make) {
         if (child === undefined) {
           child = { ...make() };
           children.push(child);
-          list.append(child.element);
+          parentOf(index).append(child.element);
         }
         if ("shown" in child && child.shown === value) return;
         child.shown = value;
@@ -103,13 +114,13 @@ export function showCursor(list, writing) {
 
 /**
  * Return the last text that is shown. It is looked for from the end: the list may be long.
- * @param {HTMLElement} list
+ * @param {Element} list of cards, or a group of them
  * @returns {Element | undefined}
  */
 function lastText(list) {
   for (let item = list.lastElementChild; item !== null; item = item.previousElementSibling) {
-    const texts = item.querySelectorAll("[data-text]:not([hidden])");
-    if (texts.length > 0) return texts[texts.length - 1];
+    const found = item.classList.contains("card-group") ? lastText(item) : [...item.querySelectorAll("[data-text]:not([hidden])")].at(-1);
+    if (found) return found;
   }
   return undefined;
 }

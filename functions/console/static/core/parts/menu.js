@@ -37,7 +37,7 @@ export function menu(label, items, { end = false } = {}) {
   const onPointer = ({ target }) => {
     if (!(target instanceof Node && element.contains(target))) show(false);
   };
-  button.addEventListener("click", () => show(list.hidden));
+  button.addEventListener("click", () => show(list.hidden !== false));
   list.addEventListener("click", () => show(false));
   element.addEventListener("focusout", ({ relatedTarget }) => {
     // A click on the page takes the focus away without giving it to anything: `onPointer` handles it.

@@ -100,6 +100,7 @@ function showRun(context, run, job, { element, reload }) {
   const live = job && watch && liveJob(context, watch, job, [again], ideas.element);
   const status = watch && mounted(RunStatus, { run, watch }, "span");
   const side = mounted(RunSide, { context, run, job });
+  side.element.classList.add("live-host"); // its panels have the gaps of the column
   const hadFocus = document.activeElement === element.querySelector("h1");
   fill(element,
     h("p", { class: "crumbs" }, h("a", { href: RUNS }, "Runs")),

@@ -11,7 +11,7 @@ import { h as component } from "../../../core/app/preact.js";
 import { StatusBadge, TimeAgo } from "../../../core/parts/fact_components.js";
 import { filterBar } from "../../../core/parts/filters.js";
 import { cell, titleCell } from "../../../core/parts/item_table.js";
-import { Empty, liveList } from "../../../core/parts/live_list.js";
+import { Empty, liveList, NoMatch } from "../../../core/parts/live_list.js";
 import { FORM, runPath } from "../paths.js";
 
 const PAGE = 50;
@@ -41,7 +41,9 @@ export function runsPage({ millrace, setQuery, signIn }) {
   });
   const runs = liveList({
     ...{ list, name: "runs", signIn, caption: "Runs, newest first", columns: ["Run", "Status", "Created"] },
-    empty: component(Empty, { icon: "bulb", text: "No runs found.", action: component("a", { class: "button main", href: FORM }, "Create a run") }),
+    empty: (/** @type {RunFilter} */ { status }) => status
+      ? component(NoMatch, { icon: "bulb", text: `No runs match status “${statusLabel(status)}”.`, clear: filters.clear })
+      : component(Empty, { icon: "bulb", text: "No runs yet.", action: component("a", { class: "button main", href: FORM }, "Create a run") }),
     idOf: ({ runId }) => runId,
     cells: ({ runId, title, status, createdAt }) => [
       titleCell(title, runPath(runId), runId),

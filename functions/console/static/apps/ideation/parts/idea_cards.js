@@ -4,17 +4,19 @@
 /** @import { JobView } from "../../../millrace/view.js" */
 
 import { fill, h } from "../../../core/app/dom.js";
-import { parsePartial } from "../../../millrace/partial_json.js";
+import { PartialJsonParser } from "../../../millrace/partial_json.js";
+import { TextGrowth } from "../../../millrace/text_growth.js";
+import { card, cardList } from "../../../core/parts/card_list.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
-import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
+import { liveText, showCursor } from "../../../core/parts/live_text.js";
 
 /** @typedef {Partial<Idea & { reason: string }>} Draft an idea that may be unfinished; `reason` is that for its rank */
 /** @typedef {{ ranking: readonly Ranked[] | null, groups: readonly Group[] | null }} Arrangement */
 
 export function ideaCards() {
-  const list = h("ol", { class: "cards" });
+  const cards = cardList(ideaCard);
+  const list = cards.element;
   const element = h("div", {}, list);
-  const cards = liveList(list, ideaCard);
   return {
     element,
     /**
@@ -51,14 +53,20 @@ export function ideasOf({ items }) {
 }
 
 /**
- * Return the unfinished idea at the end of a job's text; null if there is none.
- * @param {string} text the JSON of one idea on each line
- * @returns {Draft | null}
+ * Return a function that returns the unfinished idea at the end of a job's text, which has the JSON of one idea on each line;
+ * null if there is none. A text that has only grown is not read again from its start.
+ * @returns {(view: { text: string }) => Draft | null}
  */
-export function draftIn(text) {
-  const last = text.slice(text.lastIndexOf("\n") + 1);
-  const draft = parsePartial(last);
-  return typeof draft === "object" && draft !== null && !Array.isArray(draft) ? draft : null;
+export function draftReader() {
+  const growth = new TextGrowth();
+  let line = new PartialJsonParser();
+  return (view) => {
+    const { added, begins } = growth.next(view);
+    const lineBegin = added.lastIndexOf("\n") + 1;
+    if (begins || lineBegin > 0) line = new PartialJsonParser();
+    const draft = line.append(added.slice(lineBegin));
+    return typeof draft === "object" && draft !== null && !Array.isArray(draft) ? draft : null;
+  };
 }
 
 /**
@@ -66,9 +74,9 @@ export function draftIn(text) {
  * @param {readonly Idea[]} ideas
  */
 function groupSection({ name, reason, numbers }, ideas) {
-  const list = h("ol", { class: "cards" });
-  liveList(list, ideaCard).show(ideas.filter((idea) => numbers.includes(idea.number)));
-  return h("section", { class: "group" }, h("h3", {}, name), h("p", { class: "card-lead" }, reason), list);
+  const cards = cardList(ideaCard);
+  cards.show(ideas.filter((idea) => numbers.includes(idea.number)));
+  return h("section", { class: "group" }, h("h3", {}, name), h("p", { class: "card-lead" }, reason), cards.element);
 }
 
 /** @returns {{ element: HTMLElement, show: (idea: Draft & { reason?: string }, index: number) => void }} */
@@ -81,7 +89,7 @@ function ideaCard() {
   /** @type {Draft} */
   let shown = {};
   const copy = copyButton("Copy", () => ideaText(shown), "this idea");
-  const element = h("li", { class: "card" }, h("article", {}, genre.element, title.element, logline.element,
+  const element = card(h("article", {}, genre.element, title.element, logline.element,
     description.element, reason.element, h("p", { class: "actions" }, copy)));
   return {
     element,

@@ -6,7 +6,7 @@
 import { h } from "../../../core/app/dom.js";
 import { eachFrame } from "../../../core/app/frames.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
-import { draftIn, ideaCards, ideasOf, ideaText } from "./idea_cards.js";
+import { draftReader, ideaCards, ideasOf, ideaText } from "./idea_cards.js";
 
 /**
  * @param {Watch} watch
@@ -18,9 +18,10 @@ export function ideaOutput(watch) {
     copyButton("Copy all", () => ideasOf(watch.view).map(ideaText).join("\n\n"), "ideas, as Markdown"));
   const element = h("section", { "aria-labelledby": "output" },
     h("div", { class: "section-head" }, h("h2", { id: "output" }, "Ideas"), actions), cards.element);
+  const draftIn = draftReader();
   const stop = eachFrame(watch, ({ view, live }) => {
     const ideas = ideasOf(view);
-    cards.showLive(ideas, live ? draftIn(view.text) : null);
+    cards.showLive(ideas, live ? draftIn(view) : null);
     actions.hidden = ideas.length === 0;
   });
   return { element, stop };

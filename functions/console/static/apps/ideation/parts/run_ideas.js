@@ -8,7 +8,7 @@ import { h, setText } from "../../../core/app/dom.js";
 import { eachFrame } from "../../../core/app/frames.js";
 import { copyButton, downloadButton, pretty } from "../../../core/parts/export_buttons.js";
 import { genreShares } from "./genre_shares.js";
-import { draftIn, ideaCards, ideasOf, ideasText } from "./idea_cards.js";
+import { draftReader, ideaCards, ideasOf, ideasText } from "./idea_cards.js";
 
 /**
  * `element` shows the ideas, `side` how many each genre has; `stop` ends the updates.
@@ -41,9 +41,10 @@ export function runIdeas({ announce }, run, watch, reload) {
     return { element, side: shares.element, stop: () => {} };
   }
   let counted = -1;
+  const draftIn = draftReader();
   const stop = eachFrame(watch, ({ view, live, state }) => {
     const ideas = ideasOf(view);
-    const draft = live ? draftIn(view.text) : null;
+    const draft = live ? draftIn(view) : null;
     cards.showLive(ideas, draft);
     cards.element.setAttribute("aria-busy", String(live));
     if (ideas.length !== counted) count(ideas);

@@ -10,7 +10,7 @@ import { h as component } from "../../../core/app/preact.js";
 import { TimeAgo } from "../../../core/parts/fact_components.js";
 import { filterBar } from "../../../core/parts/filters.js";
 import { cell, titleCell } from "../../../core/parts/item_table.js";
-import { Empty, liveList } from "../../../core/parts/live_list.js";
+import { Empty, liveList, NoMatch } from "../../../core/parts/live_list.js";
 import { ListWatch } from "../../../millrace.js";
 import { newSheetZone } from "../parts/drop_zone.js";
 import { STATES, StateBadge } from "../parts/states.js";
@@ -42,7 +42,9 @@ export function sheetsPage(context) {
   });
   const sessions = liveList({
     ...{ list, name: "workbooks", signIn, caption: "Workbooks, newest first", columns: ["Workbook", "State", "Size", "Changed"] },
-    empty: component(Empty, { icon: "grid", text: "No workbooks yet. Choose a file above." }),
+    empty: (/** @type {SheetFilter} */ { state }) => state
+      ? component(NoMatch, { icon: "grid", text: `No workbooks match state “${STATES[state] ?? state}”.`, clear: filters.clear })
+      : component(Empty, { icon: "grid", text: "No workbooks yet. Choose a file above." }),
     idOf: ({ sessionId }) => sessionId,
     cells: ({ sessionId, title, state, file, updatedAt }) => [
       titleCell(title, sheetPath(sessionId), sessionId),

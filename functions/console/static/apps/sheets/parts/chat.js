@@ -5,8 +5,9 @@
 /** @import { Watch } from "../../../millrace.js" */
 /** @import { JobView } from "../../../millrace/view.js" */
 
-import { fill, h, setText } from "../../../core/app/dom.js";
+import { fill, h } from "../../../core/app/dom.js";
 import { eachFrame } from "../../../core/app/frames.js";
+import { growingText } from "../../../core/parts/live_text.js";
 import { errorCard } from "../../../core/parts/problem_card.js";
 import { qualifiedArea } from "./ranges.js";
 
@@ -36,7 +37,7 @@ const CALLS = { started: "running", finished: "done", failed: "failed" };
 export function chat(context, { send, select, undo }) {
   const list = h("ol", { class: "messages", "aria-label": "Conversation", tabindex: "0" });
   const live = h("div", { class: "live-answer", hidden: true });
-  const liveText = h("p", { class: "answer" });
+  const answer = growingText("p", { class: "answer" });
   const steps = h("ol", { class: "steps" });
   const changes = h("p", { class: "changes", hidden: true });
   const problem = h("div", {});
@@ -51,7 +52,7 @@ export function chat(context, { send, select, undo }) {
     event.preventDefault();
     void submit();
   } }, h("label", { for: "message" }, "Message"), field, h("p", { class: "actions" }, button, cancel));
-  fill(live, h("p", { class: "who" }, "Answer"), steps, liveText);
+  fill(live, h("p", { class: "who" }, "Answer"), steps, answer.element);
   const element = h("section", { class: "chat", "aria-label": "Chat" }, list, live, changes, problem, form);
   let allowed = false;
   let sending = false;
@@ -81,11 +82,14 @@ export function chat(context, { send, select, undo }) {
     button.disabled = sending || !allowed || watched !== null;
     cancel.hidden = watched === null;
   };
+  /** @type {Pick<JobView, "tools" | "subtasks"> | null} */
+  let drawn = null;
   /** @param {JobView} view */
   const drawLive = (view) => {
-    setText(liveText, view.text);
-    fill(steps, stepsOf(view).map((step) => stepItem(step, select)));
-    list.scrollTop = list.scrollHeight;
+    answer.show(view);
+    const same = drawn !== null && drawn.tools === view.tools && drawn.subtasks === view.subtasks;
+    drawn = view;
+    if (!same) fill(steps, stepsOf(view).map((step) => stepItem(step, select)));
   };
 
   return {
@@ -113,8 +117,9 @@ export function chat(context, { send, select, undo }) {
       live.hidden = jobId === null;
       enable();
       if (jobId === null) return;
-      fill(steps);
-      setText(liveText, "");
+      drawn = null;
+      answer.show({ text: "" });
+      list.scrollTop = list.scrollHeight;
       const following = context.millrace.watch(jobId);
       watch = following;
       const unsubscribe = eachFrame(following, ({ view }) => drawLive(view));

@@ -5,6 +5,7 @@
 /** @import { Grid } from "./grid.js" */
 
 import { fill, h } from "../../../core/app/dom.js";
+import { skeleton } from "../../../core/parts/skeleton.js";
 import { columnName } from "../../../millrace/sheet_session.js";
 import { CellStore } from "./cell_store.js";
 import { sheetGrid } from "./grid.js";
@@ -22,7 +23,7 @@ export function sheetView(session, { attempt, announce }) {
     event.preventDefault();
     if (focused !== null) void write(focused.row, focused.column, formula.value);
   } }, address, formula);
-  const place = h("div", { class: "grid-place" }, h("p", { class: "note" }, "Loading…"));
+  const place = h("div", { class: "grid-place" }, skeleton("Loading the cells…", 8));
   const tabs = h("div", { class: "sheet-tabs", role: "tablist", "aria-label": "Sheets" });
   const element = h("section", { class: "sheet-view", "aria-label": "Workbook" }, bar, place, tabs);
 

@@ -3,24 +3,25 @@
 /** @import { Suggestion } from "../../../../../../docs/api/types" */
 
 import { h } from "../../../core/app/dom.js";
-import { PartialJsonReader } from "../../../millrace/partial_json.js";
+import { PartialJsonParser } from "../../../millrace/partial_json.js";
+import { TextGrowth } from "../../../millrace/text_growth.js";
+import { card, cardList } from "../../../core/parts/card_list.js";
 import { copyButton } from "../../../core/parts/export_buttons.js";
 import { liveList, liveText, showCursor } from "../../../core/parts/live_text.js";
 
 /** @typedef {Partial<Suggestion>} Draft a suggestion that may be unfinished */
 
 export function suggestionCards() {
-  const element = h("ol", { class: "cards" });
-  const cards = liveList(element, suggestionCard);
+  const cards = cardList(suggestionCard);
   return {
-    element,
+    element: cards.element,
     /**
      * @param {readonly Draft[]} suggestions
      * @param {boolean} writing whether the model may still add to the last one
      */
     show(suggestions, writing) {
       cards.show(suggestions);
-      showCursor(element, writing);
+      showCursor(cards.element, writing);
     },
   };
 }
@@ -28,12 +29,15 @@ export function suggestionCards() {
 /**
  * Return a function that returns the suggestions in an unfinished output. An output that has only grown is not parsed again
  * from its start, and a suggestion that has not changed is the same object.
- * @returns {(text: string) => Draft[]}
+ * @returns {(view: { text: string }) => Draft[]}
  */
 export function draftReader() {
-  const reader = new PartialJsonReader();
-  return (text) => {
-    const output = /** @type {{ suggestions?: unknown } | null | undefined} */ (reader.read(text));
+  const growth = new TextGrowth();
+  let parser = new PartialJsonParser();
+  return (view) => {
+    const { added, begins } = growth.next(view);
+    if (begins) parser = new PartialJsonParser();
+    const output = /** @type {{ suggestions?: unknown } | null | undefined} */ (parser.append(added));
     const list = typeof output === "object" ? output?.suggestions : null;
     return Array.isArray(list) ? list.filter((each) => typeof each === "object" && each !== null) : [];
   };
@@ -50,7 +54,7 @@ function suggestionCard() {
   /** @type {Draft} */
   let shown = {};
   const copy = copyButton("Copy", () => suggestionText(shown), "this suggestion");
-  const element = h("li", { class: "card" }, h("article", {}, title.element, rationale.element, description.element,
+  const element = card(h("article", {}, title.element, rationale.element, description.element,
     considerations, h("p", { class: "actions" }, copy)));
   return {
     element,

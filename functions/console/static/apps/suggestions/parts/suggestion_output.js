@@ -31,13 +31,12 @@ export function suggestionOutput(watch, job) {
     downloadButton("Download", `${job.jobId}.json`, "application/json", () => pretty(watch.view.result)),
   ]);
   const stop = eachFrame(watch, ({ view, live }) => {
-    const writing = live && view.text !== "";
     const complete = view.outcome === "complete";
-    const drafts = complete ? result() : draftsIn(view.text);
-    cards.show(drafts, writing);
+    const drafts = complete ? result() : draftsIn(view);
+    cards.show(drafts, live);
     cards.element.setAttribute("aria-busy", String(live));
     actions.hidden = !complete;
-    raw.show(view.text);
+    raw.show(view);
     setText(waiting, drafts.length > 0 ? "" : live ? "Waiting for the first suggestion…" : "The model wrote no suggestion.");
     waiting.hidden = drafts.length > 0;
   });

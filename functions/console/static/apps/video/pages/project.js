@@ -147,7 +147,7 @@ function showProject(context, first, element) {
   const history = revisionList({ goBack, compare });
   const renders = renderPanel(context, first.projectId);
   const undo = h("button", { type: "button", class: "button small", onclick: () => {
-    const target = undoTarget(session.state.revisions);
+    const target = undoTarget(session.state.revisions, session.state.project.revision);
     if (target !== null) void goBack(target);
   } }, "Undo");
   const formats = formatChoice((name) => attempt(() => session.send(formatMessage(name))));
@@ -172,14 +172,14 @@ function showProject(context, first, element) {
     }
   };
   const draw = () => {
-    const { film: shown, job, revisions } = session.state;
+    const { project, film: shown, job, revisions } = session.state;
     const scenes = new Set(shown.scenes.map(({ id }) => id));
     if (selected !== null && !scenes.has(selected)) selected = null;
     for (const id of errors.keys()) if (!scenes.has(id)) errors.delete(id);
     board.show(shown, { errors, isLeftOut: (scene) => group.isLeftOut(scene), news: job?.news ?? [], current, selected });
     conversation.showSelection(shown.scenes.find(({ id }) => id === selected)?.name ?? null);
     formats.show(shown.format, job !== null);
-    undo.disabled = job !== null || undoTarget(revisions) === null;
+    undo.disabled = job !== null || undoTarget(revisions, project.revision) === null;
   };
   const session = new ProjectSession(millrace, first, {
     fail,

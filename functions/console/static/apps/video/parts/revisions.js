@@ -56,13 +56,17 @@ export function revisionList({ goBack, compare }) {
 
 /**
  * Return the revision to which "Undo" returns; null if there is none. An undo makes a revision too, so the next undo continues
- * from the one that it has returned to.
+ * from the one that it has returned to. There is none either while the list is still that of another revision of the project.
  * @param {readonly RevisionDetail[]} revisions the newest first
+ * @param {number} current the project's revision
  */
-export function undoTarget(revisions) {
+export function undoTarget(revisions, current) {
+  if (revisions[0]?.revision !== current) return null;
+  /** @type {RevisionDetail | undefined} */
   let found = revisions[0];
   while (found?.cause.kind === "revert" && found.cause.revertedTo !== null) {
-    const { revertedTo } = found.cause;
+    /** @type {number} */
+    const revertedTo = found.cause.revertedTo;
     found = revisions.find(({ revision }) => revision === revertedTo);
     if (found === undefined) return revertedTo > 1 ? revertedTo - 1 : null;
   }

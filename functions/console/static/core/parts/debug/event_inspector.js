@@ -3,98 +3,102 @@
 /** @import { Recorded } from "./job_record.js" */
 /** @import { JobFeed } from "./job_feed.js" */
 
-import { fill, h, setText } from "../../app/dom.js";
-import { number } from "../../app/format.js";
 import { problemOf } from "../../../millrace.js";
-import { copyButton, downloadButton, pretty } from "../export_buttons.js";
+import { number } from "../../app/format.js";
+import { h, useLayoutEffect, useMemo, useRef, useState } from "../../app/preact.js";
+import { useKeptFocus } from "../../app/use_kept_focus.js";
+import { pretty } from "../export_buttons.js";
+import { CopyButton, DownloadButton } from "../export_components.js";
 import { EventFilter, ndjsonOf } from "./event_filter.js";
+import { LoadAll } from "./load_all.js";
 
 /** The height of a row and of the list, in pixels. */
 const ROW = 28;
 const HEIGHT = 336;
+/** Rows above and below those on the screen, so that a row is an element before it is scrolled to. */
+const MARGIN = 4;
 
-/** @param {JobFeed} feed */
-export function eventInspector(feed) {
-  const filter = new EventFilter();
-  let record = feed.record;
-  let chosen = 0;
-  const types = h("select", { id: "event-type", onchange: () => refilter() }, h("option", { value: "" }, "All types"));
-  const text = h("input", { id: "event-text", type: "search", oninput: () => refilter() });
-  const count = h("p", { class: "subtitle", role: "status" });
-  const load = h("button", { type: "button", class: "button small", onclick: () => void feed.loadAll() }, "Load all events");
-  const rows = h("ol", { class: "event-rows" });
-  const space = h("div", { class: "event-space" }, rows);
-  const list = h("div", { class: "event-list", role: "region", "aria-label": "Events", tabindex: "0", onscroll: () => draw(), onkeydown: (/** @type {KeyboardEvent} */ event) => move(event) }, space);
-  const details = h("div", { class: "debug-details", hidden: true });
+/** @param {{ feed: JobFeed }} properties */
+export function EventInspector({ feed }) {
+  const [wanted, setWanted] = useState({ type: "", text: "" });
+  const [chosen, setChosen] = useState(/** @type {Recorded | null} */ (null));
+  const filter = useMemo(() => {
+    const made = new EventFilter();
+    made.change(wanted);
+    return made;
+  }, [feed.record, wanted]);
+  filter.take(feed.record.events);
   const all = () => ndjsonOf(filter.found);
-  const element = h("div", {},
+  /** @param {Partial<typeof wanted>} change */
+  const want = (change) => setWanted({ ...wanted, ...change });
+  return h("div", {},
     h("div", { class: "event-filters" },
-      h("label", { for: "event-type" }, "Type"), types, h("label", { for: "event-text" }, "Text"), text, load,
-      copyButton("Copy", all, "the shown events, as NDJSON"),
-      downloadButton("Download", `${feed.job.jobId}.ndjson`, "application/x-ndjson", all)),
-    count, list, details);
+      h("label", { for: "event-type" }, "Type"),
+      h("select", { id: "event-type", onchange: (/** @type {any} */ event) => want({ type: event.target.value }) },
+        ["", ...filter.types].map((type) => h("option", { key: type, value: type, selected: type === wanted.type }, type || "All types"))),
+      h("label", { for: "event-text" }, "Text"),
+      h("input", { id: "event-text", type: "search", value: wanted.text, oninput: (/** @type {any} */ event) => want({ text: event.target.value }) }),
+      !feed.isWhole && h(LoadAll, { feed }),
+      h(CopyButton, { label: "Copy", text: all, about: "the shown events, as NDJSON" }),
+      h(DownloadButton, { label: "Download", name: `${feed.job.jobId}.ndjson`, type: "application/x-ndjson", text: all })),
+    h("p", { class: "subtitle", role: "status" }, countOf(feed, filter.found.length)),
+    h(Rows, { found: filter.found, key: JSON.stringify(wanted), chosen, choose: setChosen }),
+    chosen && h("div", { class: "debug-details" }, h(Details, { recorded: chosen })));
+}
 
-  function refilter() {
-    filter.change({ type: types.value, text: text.value });
-    list.scrollTop = 0;
-    show();
-  }
-
-  function show() {
-    if (record !== feed.record) {
-      record = feed.record;
-      filter.change({ type: types.value, text: text.value });
-    }
-    filter.take(record.events);
-    for (const type of filter.types) {
-      if (![...types.options].some(({ value }) => value === type)) types.append(h("option", { value: type }, type));
-    }
-    load.hidden = feed.isWhole;
-    load.disabled = feed.isLoading;
-    setText(count, countOf(feed, filter.found.length));
-    list.hidden = filter.found.length === 0;
-    space.style.height = `${filter.found.length * ROW}px`;
-    draw();
-  }
-
-  function draw() {
-    const begin = Math.max(0, Math.floor(list.scrollTop / ROW) - 4);
-    const shown = filter.found.slice(begin, begin + Math.ceil(HEIGHT / ROW) + 8);
-    const focused = rows.contains(document.activeElement) ? chosen : 0;
-    const key = `${begin} ${shown[0]?.id} ${shown.at(-1)?.id} ${chosen}`;
-    if (rows.dataset.shown === key) return;
-    rows.dataset.shown = key;
-    rows.style.top = `${begin * ROW}px`;
-    fill(rows, shown.map((each) => eventRow(each, each.id === chosen, () => choose(each))));
-    if (focused) /** @type {HTMLElement | null} */ (rows.querySelector('[aria-pressed="true"]'))?.focus({ preventScroll: true });
-  }
-
-  /** @param {Recorded} each */
-  function choose(each) {
-    chosen = each.id;
-    fill(details,
-      h("div", { class: "section-head" }, h("h3", {}, `Event ${each.id}: ${each.event.type}`), copyButton("Copy", () => pretty(each.event), "this event, as JSON")),
-      h("pre", { class: "debug-text", tabindex: "0", role: "region", "aria-label": `Event ${each.id} as JSON` }, pretty(each.event)));
-    details.hidden = false;
-    draw();
-    /** @type {HTMLElement | null} */ (rows.querySelector('[aria-pressed="true"]'))?.focus({ preventScroll: true });
-  }
-
+/**
+ * The list, which begins at its top for each filter.
+ * @param {{ found: readonly Recorded[], chosen: Recorded | null, choose: (recorded: Recorded) => void }} properties
+ */
+function Rows({ found, chosen, choose }) {
+  const [begin, setBegin] = useState(0);
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const rows = useRef(/** @type {HTMLElement | null} */ (null));
+  const moved = useRef(false);
+  useKeptFocus(rows, list);
+  useLayoutEffect(() => {
+    if (!moved.current) return;
+    moved.current = false;
+    /** @type {HTMLElement | null | undefined} */ (rows.current?.querySelector('[aria-pressed="true"]'))?.focus({ preventScroll: true });
+  });
+  const shown = found.slice(begin, begin + Math.ceil(HEIGHT / ROW) + 2 * MARGIN);
   /** @param {KeyboardEvent} event */
-  function move(event) {
+  const move = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step === undefined || !rows.contains(document.activeElement)) return;
+    const element = list.current;
+    if (step === undefined || element === null || !rows.current?.contains(document.activeElement)) return;
     event.preventDefault();
-    const index = filter.found.findIndex(({ id }) => id === chosen) + step;
-    const next = filter.found[index];
+    const index = found.findIndex(({ id }) => id === chosen?.id) + step;
+    const next = found[index];
     if (next === undefined) return;
-    if (index * ROW < list.scrollTop) list.scrollTop = index * ROW;
-    if ((index + 1) * ROW > list.scrollTop + HEIGHT) list.scrollTop = (index + 1) * ROW - HEIGHT;
-    chosen = next.id;
-    draw();
+    if (index * ROW < element.scrollTop) element.scrollTop = index * ROW;
+    if ((index + 1) * ROW > element.scrollTop + HEIGHT) element.scrollTop = (index + 1) * ROW - HEIGHT;
+    moved.current = true;
     choose(next);
-  }
-  return { element, show };
+  };
+  return h("div", {
+    ...{ class: "event-list", role: "region", "aria-label": "Events", tabindex: "0", ref: list, hidden: found.length === 0, onkeydown: move },
+    onscroll: (/** @type {any} */ event) => setBegin(Math.max(0, Math.floor(event.currentTarget.scrollTop / ROW) - MARGIN)),
+  }, h("div", { class: "event-space", style: { height: `${found.length * ROW}px` } },
+    h("ol", { class: "event-rows", ref: rows, style: { top: `${begin * ROW}px` } },
+      shown.map((each) => h(Row, { key: each.id, recorded: each, isChosen: each.id === chosen?.id, choose })))));
+}
+
+/** @param {{ recorded: Recorded, isChosen: boolean, choose: (recorded: Recorded) => void }} properties */
+function Row({ recorded, isChosen, choose }) {
+  const { type, ...data } = recorded.event;
+  const time = recorded.at === null ? "" : new Date(recorded.at).toISOString().slice(11, 23);
+  return h("li", {}, h("button", { type: "button", class: "event-row", "aria-pressed": String(isChosen), onclick: () => choose(recorded) },
+    h("span", { class: "event-id" }, recorded.id), h("span", { class: "event-time" }, time), h("span", { class: "event-type" }, type),
+    h("span", { class: "event-data" }, JSON.stringify(data).slice(0, 300))));
+}
+
+/** @param {{ recorded: Recorded }} properties */
+function Details({ recorded: { id, event } }) {
+  return [
+    h("div", { class: "section-head" }, h("h3", {}, `Event ${id}: ${event.type}`), h(CopyButton, { label: "Copy", text: () => pretty(event), about: "this event, as JSON" })),
+    h("pre", { class: "debug-text", tabindex: "0", role: "region", "aria-label": `Event ${id} as JSON` }, pretty(event)),
+  ];
 }
 
 /**
@@ -109,17 +113,4 @@ function countOf({ record, isLoading, isWhole, error, job, watch }, found) {
   const first = record.events[0]?.id ?? 0;
   const missing = first > 1 && isWhole ? ` The server has replaced the events before ${number(first)} by a snapshot.` : "";
   return `${number(found)} of ${number(total)} events.${dropped}${missing}`;
-}
-
-/**
- * @param {Recorded} each
- * @param {boolean} isChosen
- * @param {() => void} choose
- */
-function eventRow({ id, at, event }, isChosen, choose) {
-  const { type, ...data } = event;
-  const time = at === null ? "" : new Date(at).toISOString().slice(11, 23);
-  return h("li", {}, h("button", { type: "button", class: "event-row", "aria-pressed": String(isChosen), onclick: choose },
-    h("span", { class: "event-id" }, id), h("span", { class: "event-time" }, time), h("span", { class: "event-type" }, type),
-    h("span", { class: "event-data" }, JSON.stringify(data).slice(0, 300))));
 }

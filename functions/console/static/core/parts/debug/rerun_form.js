@@ -4,38 +4,34 @@
 /** @import { Context } from "../../app/context.js" */
 
 import { Refused, problemOf } from "../../../millrace.js";
-import { fill, h } from "../../app/dom.js";
 import { keyPerContent } from "../../app/idempotency_key.js";
+import { h, useMemo, useRef, useState } from "../../app/preact.js";
 import { prefill } from "../../app/prefill.js";
 import { pretty } from "../export_buttons.js";
 
-/**
- * @param {Context} context
- * @param {JobDetail} job
- */
-export function rerunForm({ applications, go, millrace }, { pipeline, input, links }) {
-  const editor = h("textarea", { id: "rerun-input", rows: 12, spellcheck: "false", "aria-describedby": "rerun-problems" });
-  editor.value = pretty(input);
-  const problems = h("div", { id: "rerun-problems", role: "alert" });
-  const run = h("button", { type: "submit", class: "button main" }, "Run again");
+/** @typedef {readonly (readonly [string, string])[]} Problems field and rule of each; an empty field is the whole input */
+
+/** @param {{ context: Context, job: JobDetail }} properties */
+export function RerunForm({ context: { applications, go, millrace }, job: { pipeline, input, links } }) {
+  const [text, setText] = useState(() => pretty(input));
+  const [problems, setProblems] = useState(/** @type {Problems} */ ([]));
+  const [busy, setBusy] = useState(false);
+  const sending = useRef(false);
+  const editor = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const keyOf = useMemo(keyPerContent, []);
   const { form } = applications.of(pipeline);
-  const edit = form && h("button", { type: "button", class: "button", onclick: () => {
-    prefill(pipeline, input);
-    go(form.path);
-  } }, "Edit in the form");
-  const keyOf = keyPerContent();
-  /** @param {readonly (readonly [string, string])[]} found field and rule of each; an empty field is the whole input */
+  /** @param {Problems} found */
   const tell = (found) => {
-    editor.setAttribute("aria-invalid", String(found.length > 0));
-    fill(problems, found.length > 0 && h("ul", { class: "field-error" }, found.map(([field, rule]) =>
-      h("li", {}, field && h("code", {}, field), field && " ", rule))));
-    if (found.length > 0) editor.focus();
+    setProblems(found);
+    if (found.length > 0) editor.current?.focus();
   };
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const edited = parsed(editor.value);
+    if (sending.current) return; // the second click of a double click, before the button is drawn again
+    const edited = parsed(text);
     if (edited === null) return tell([["", "Enter a JSON object, such as {\"name\": \"value\"}."]]);
-    run.disabled = true;
+    sending.current = true;
+    setBusy(true);
     try {
       const own = Object.fromEntries(Object.entries(links).filter(([, value]) => value !== null));
       const { jobId } = await millrace.createJob(pipeline, edited, { links: /** @type {any} */ (own), idempotencyKey: keyOf(edited) });
@@ -44,12 +40,26 @@ export function rerunForm({ applications, go, millrace }, { pipeline, input, lin
       const fields = error instanceof Refused ? error.fields : [];
       tell(fields.length > 0 ? fields.map(({ field, rule }) => /** @type {const} */ ([field, rule])) : [["", problemOf(error).message]]);
     } finally {
-      run.disabled = false;
+      sending.current = false;
+      setBusy(false);
     }
   };
-  const element = h("form", { class: "rerun", onsubmit: submit },
-    h("label", { for: "rerun-input" }, "Input of the new job, as JSON"), editor, problems, h("p", { class: "actions" }, run, edit));
-  return { element, show() {} };
+  const edit = form && (() => {
+    prefill(pipeline, input);
+    go(form.path);
+  });
+  return h("form", { class: "rerun", onsubmit: submit },
+    h("label", { for: "rerun-input" }, "Input of the new job, as JSON"),
+    h("textarea", {
+      ...{ id: "rerun-input", rows: 12, spellcheck: "false", ref: editor, value: text },
+      ...{ "aria-describedby": "rerun-problems", "aria-invalid": String(problems.length > 0) },
+      oninput: (/** @type {any} */ event) => setText(event.target.value),
+    }),
+    h("div", { id: "rerun-problems", role: "alert" }, problems.length > 0 && h("ul", { class: "field-error" }, problems.map(([field, rule]) =>
+      h("li", { key: `${field} ${rule}` }, field && h("code", {}, field), field && " ", rule)))),
+    h("p", { class: "actions" },
+      h("button", { type: "submit", class: "button main", "aria-disabled": busy ? "true" : null }, "Run again"),
+      edit && h("button", { type: "button", class: "button", onclick: edit }, "Edit in the form")));
 }
 
 /**
