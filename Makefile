@@ -132,11 +132,12 @@ test: AT_ONCE := 4
 test: .venv/.synced .venv-sam/.synced ## run every test that this machine has the tools for, with coverage of shared/ and functions/
 	@$(BIN)/python -m pytest $(TESTS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs --cov $(if $(filter-out tests,$(TESTS))$(SKIPPED),--cov-fail-under=0) $(ARGS)
 
-# Debian's Chromium, or the one that CHROMIUM names. A screenshot of every state is kept in tests/browser/screenshots.
+# Debian's headless shell, or its Chromium, or the one that CHROMIUM names. A screenshot of every state is kept in
+# tests/browser/screenshots.
 .PHONY: test-browser
 test-browser: AT_ONCE := 3
 test-browser: .venv-browser/.synced ## test the console and its client in headless Chromium, against the local stack
-	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -n $(WORKERS) --dist loadfile -rs $(ARGS)
+	@$(BROWSER_BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/browser) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rs $(ARGS)
 
 .PHONY: screenshots
 screenshots: .venv-browser/.synced ## take the README's pictures of the console, into docs/images
@@ -168,6 +169,11 @@ bench: .venv/.synced ## run the benchmark job on the local stack, and compare wi
 .PHONY: bench-load
 bench-load: .venv/.synced ## run 1, 10 and 50 jobs at once with two watchers each; count units of 1, 10 and 100 kB outputs
 	@$(BIN)/python -m tests.bench.load
+
+# ARGS="--only memory" measures one of the three.
+.PHONY: bench-growth
+bench-growth: .venv/.synced ## measure CPU per job at 1 to 200 jobs at once, and per kB of outputs to 2 MB, and memory after 2,000 jobs
+	@$(BIN)/python -m tests.bench.growth $(ARGS)
 
 .PHONY: bench-sheets
 bench-sheets: .venv/.synced ## load, read, edit, undo and export workbooks of 30 MB on the local stack; count cached blocks

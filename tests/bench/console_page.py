@@ -1,8 +1,11 @@
 """`make bench-console`: the work of the console's job page while a model writes, and its first visit, in Chromium.
 
-Drawing: the output of a job of feature suggestions gets a text that grows, as from a watch, with the CPU throttled four
-times. The work of a frame must not grow with the text. Beside it is what parsing the whole text costs, which each
-frame did before; `--static` names the static folder of another version, which is drawn in the same run.
+Drawing: the page of a job of feature suggestions gets a text that grows in every frame, through a real watch, with the
+CPU throttled four times. The work of a frame must not grow with the text. Three pages are drawn: one with many cards,
+the same one with the model output open, and one with a single long card. `--static` names the static folder of another
+version, which is drawn in the same run; `--rounds` draws both in turn.
+
+Lists: the list of jobs with thousands of jobs, see console_lists.py.
 
 First visit: the modules and, if `make build` has been run, the bundle, on simulated networks.
 
@@ -27,6 +30,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from shared.errors import NotFound
 from shared.web.site import FILES_AT, Site
+from tests.bench.console_lists import JOBS, LATENCY, lists
 from tests.browser import chromium
 from tests.contract.build_output import CONSOLE, bundle_missing
 from tests.layout import ROOT
@@ -38,59 +42,12 @@ NETWORKS = {"none": None, "slow 4G": (150, 1_600), "slow 3G": (400, 400)}
 GROWTH = 2.0
 """With `--check`, the last frames may cost at most this many times what the first cost."""
 
+KINDS = ("cards", "model output", "one card")
+
 SIZES = (1_000, 100_000, 300_000, 600_000)
 """Characters of the text at which frames are measured; an hour of events at 200 a second is about 700,000."""
 
-DRAW = """
-async ({ at, sizes, frames, step }) => {
-  const { suggestionOutput } = await import(`${at}apps/suggestions/parts/suggestion_output.js`);
-  const { parsePartial } = await import(`${at}millrace/partial_json.js`);
-  const words = (index) => `${index} `.padEnd(300, "words of a suggestion ");
-  const output = JSON.stringify({ suggestions: Array.from({ length: 900 }, (_, index) => ({
-    title: `Suggestion ${index}`, rationale: words(index), description: words(index),
-    implementationConsiderations: [words(index)] })) });
-  let notify = () => {};
-  const watch = {
-    live: true,
-    view: { text: "", outcome: null, result: null, items: [], resets: [] },
-    subscribe: (given) => { notify = given; return () => {}; },
-  };
-  const { element } = suggestionOutput(watch, { jobId: "job_1" });
-  document.body.replaceChildren(element);
-  let records = 0;
-  new MutationObserver((found) => { records += found.length; })
-    .observe(element, { childList: true, subtree: true, characterData: true, attributes: true });
-  // The callbacks of a frame run in order: one before the output draws, the output, and one behind it.
-  const draw = (length) => new Promise((resolve) => {
-    let from = 0;
-    requestAnimationFrame(() => { from = performance.now(); });
-    watch.view = { ...watch.view, text: watch.view.text + output.slice(watch.view.text.length, length) };
-    notify();
-    requestAnimationFrame(() => {
-      const drawn = performance.now();
-      void element.offsetHeight;
-      resolve({ draw: drawn - from, layout: performance.now() - drawn });
-    });
-  });
-  const median = (all) => all.toSorted((one, other) => one - other)[Math.floor(all.length / 2)];
-  const rows = [];
-  for (const size of sizes) {
-    while (watch.view.text.length < size) await draw(Math.min(size, watch.view.text.length + 20_000));
-    const measured = [];
-    records = 0;
-    const begun = performance.now();
-    for (let frame = 0; frame < frames; frame += 1) measured.push(await draw(watch.view.text.length + step));
-    const elapsed = performance.now() - begun;
-    const parsing = performance.now();
-    for (let time = 0; time < 5; time += 1) parsePartial(watch.view.text);
-    rows.push({
-      size, fps: (frames / elapsed) * 1000, records: records / frames, whole: (performance.now() - parsing) / 5,
-      draw: median(measured.map((each) => each.draw)), layout: median(measured.map((each) => each.layout)),
-    });
-  }
-  return rows;
-}
-"""
+DRAW = Path(__file__).with_name("console_drawing.js").read_text()
 
 EMPTY = """
 async (frames) => {
@@ -149,13 +106,14 @@ def serving(site: Site) -> Iterator[str]:
         server.server_close()
 
 
-def drawn(browser: Browser, origin: str, frames: int) -> list[dict[str, float]]:
+def drawn(browser: Browser, origin: str, kind: str, frames: int) -> list[dict[str, float]]:
     """Draw a text that grows, with the CPU throttled, and return what frames cost at each size."""
     page = browser.new_page()
     page.goto(origin)
+    page.get_by_role("main").get_by_role("button", name="Sign in").wait_for()
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": THROTTLED})
     rows: list[dict[str, float]] = page.evaluate(
-        DRAW, {"at": f"{origin}{FILES_AT}", "sizes": SIZES, "frames": frames, "step": 20}
+        DRAW, {"at": f"{origin}{FILES_AT}", "kind": kind, "sizes": SIZES, "frames": frames, "step": 20}
     )
     page.close()
     return rows
@@ -188,21 +146,30 @@ def first_visit(browser: Browser, origin: str, network: tuple[int, int] | None) 
     return {"requests": len(sizes), "bytes": int(sum(sizes)), "milliseconds": round(shown)}
 
 
-def report_drawing(browser: Browser, folder: Path, frames: int) -> float:
+def report_drawing(browser: Browser, folder: Path, kind: str, frames: int) -> float:
     """Draw with the modules of a folder, and return how many times more a frame costs at the end than at 100,000."""
     with serving(Site(folder, connects_to=[])) as origin:
-        rows = drawn(browser, origin, frames)
+        rows = drawn(browser, origin, kind, frames)
     empty = empty_rate(browser, frames)
-    say(f"frames of a text that grows, CPU throttled {THROTTLED} times, medians; modules of {folder}")
-    say(" characters   fps  of an empty page's  draw ms  layout ms  mutations  parsing the whole text, ms")
+    say(f"{kind}: frames of a text that grows, CPU throttled {THROTTLED} times, medians; modules of {folder}")
+    say(" characters   fps  of an empty page's  over 50 ms  draw ms  layout ms  mutations")
     for row in rows:
-        rates = f"{row['size']:11,}{row['fps']:6.0f}{row['fps'] / empty:18.0%}"
-        costs = f"{row['draw']:11.2f}{row['layout']:11.2f}{row['records']:11.1f}{row['whole']:28.2f}"
-        say(rates + costs)
+        rates = f"{row['size']:11,}{row['fps']:6.0f}{row['fps'] / empty:20.0%}{row['slow']:12.0f}"
+        say(f"{rates}{row['draw']:9.2f}{row['layout']:11.2f}{row['records']:11.1f}")
     cost = [row["draw"] + row["layout"] for row in rows]
     growth = cost[-1] / cost[1]
     say(f"drawing and layout at {SIZES[-1]:,} characters cost {growth:.2f} times what they cost at {SIZES[1]:,}")
     return growth
+
+
+def report_lists(browser: Browser, folder: Path) -> None:
+    with serving(Site(folder, connects_to=[])) as origin:
+        quick, requests = lists(browser, origin, throttled=1)
+        slow, _ = lists(browser, origin, throttled=THROTTLED)
+    say(f"list of {JOBS:,} jobs, ms, an API that answers after {LATENCY} ms, {requests} requests; modules of {folder}")
+    say(f"{'':50}{'CPU as it is':>14}{f'throttled {THROTTLED} times':>19}")
+    for name, milliseconds in quick.items():
+        say(f"{name:50}{milliseconds:14.0f}{slow[name]:19.0f}")
 
 
 def report_visits(browser: Browser, name: str, folder: Path) -> None:
@@ -219,18 +186,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-console", description=__doc__)
     parser.add_argument("--frames", type=int, default=60, help="frames measured at each size")
     parser.add_argument("--static", type=Path, help="the static folder of another version, to draw beside this one")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="draw only this page; may be repeated")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each version is drawn, in turn")
+    parser.add_argument("--only", choices=("drawing", "lists", "visits"), help="measure only this")
     parser.add_argument("--check", action="store_true", help=f"fail if frames cost {GROWTH} times more at the end")
     options = parser.parse_args()
     stale = bundle_missing()
+    folders = [STATIC] if options.static is None else [options.static, STATIC]
+    wanted = (options.only,) if options.only else ("drawing", "lists", "visits")
+    growth = 0.0
     with sync_playwright() as playwright, chromium.launched(playwright) as browser:
-        if options.static is not None:
-            report_drawing(browser, options.static, options.frames)
-        growth = report_drawing(browser, STATIC, options.frames)
-        report_visits(browser, "modules", STATIC)
-        if stale is None:
-            report_visits(browser, "bundle", CONSOLE)
-        else:
-            say(stale)
+        for kind in (options.kind or KINDS) * options.rounds if "drawing" in wanted else ():
+            growth = max([report_drawing(browser, folder, kind, options.frames) for folder in folders][-1], growth)
+        for folder in folders * options.rounds if "lists" in wanted else ():
+            report_lists(browser, folder)
+        if "visits" in wanted:
+            report_visits(browser, "modules", STATIC)
+            if stale is None:
+                report_visits(browser, "bundle", CONSOLE)
+            else:
+                say(stale)
     return 1 if options.check and growth > GROWTH else 0
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.bench.peers.process import Usage
 from tests.bench.peers.system import Asked, ServerEvent, System, What
 from tests.bench.peers.watching import Seen, watch
+from tests.patience import PATIENCE
 
 STAMPS = [f"{1_700_000_000_000_000_000 + number} " for number in range(6)]
 
@@ -55,7 +56,7 @@ async def _streamed(blocks: list[str]) -> AsyncIterator[bytes]:
 
 async def seen_of(system: Recorded, *drop_at: int) -> Seen:
     async with httpx.AsyncClient(transport=httpx.MockTransport(system.respond)) as client:
-        return await watch(client, system, drop_at=drop_at, patience=5)
+        return await watch(client, system, drop_at=drop_at, patience=PATIENCE)
 
 
 @pytest.fixture
