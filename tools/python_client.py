@@ -77,9 +77,8 @@ def first_fields() -> str:
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in fields.items()) + "\n}\n"
 
 
-def received() -> set[str]:
+def received(document: dict[str, Any]) -> set[str]:
     """Return the names of the schemas that a server sends: in responses, in the stream and in webhooks."""
-    document = openapi()
     operations = [item[method] for item in document["paths"].values() for method in METHODS if method in item]
     sent: list[Any] = [operation["responses"] for operation in operations]
     sent += [document.get("webhooks", {}), {"$ref": f"{REF}StreamEvent"}]
@@ -130,7 +129,7 @@ def _union(schema: dict[str, Any]) -> str:
 
 def _may_be_missing(classes: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
     """Return, for each model, the required fields of a response that a server of an earlier version may leave out."""
-    first, responses = json.loads(first_fields()), received()
+    first, responses = json.loads(first_fields()), received(openapi())
 
     def optional(name: str, schema: dict[str, Any]) -> Iterator[str]:
         for field in schema.get("required", ()):

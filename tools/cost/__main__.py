@@ -137,7 +137,8 @@ def _pipelines(text: str) -> list[str]:
     if unknown := sorted(names - demos().keys()):
         known = ", ".join(sorted(demos()))
         raise argparse.ArgumentTypeError(f"there is no demo of {', '.join(map(repr, unknown))}; pipelines: {known}")
-    return sorted(names, reverse=True)
+    # First those that need nothing before them: suggestion is the simplest.
+    return sorted(names, key=lambda name: (demos()[name].begins_with_job, name), reverse=True)
 
 
 def _positive(text: str) -> int:

@@ -32,7 +32,8 @@ def blocks(report: Report) -> dict[str, str]:
     """Return the text between the markers, by the name in the markers."""
     for_jobs, for_a_month = savings_tables(report)
     measured = report.measured
-    jobs = " and ".join(f"{counts.jobs} {name} jobs" for name, counts in measured.pipelines.items())
+    *others, last = (f"{counts.jobs} {name} jobs" for name, counts in measured.pipelines.items())
+    jobs = f"{', '.join(others)} and {last}" if others else last
     made = (
         f"Measured on {measured.day}: {jobs}, one watcher each; the model's first token after "
         f"{measured.first_token_ms:g} ms, then one every {measured.token_ms:g} ms. "

@@ -61,9 +61,14 @@ class Report:
         snapshots = self.deployments[configuration].snapshot_gb
         return bill_for_jobs(counts, self.prices, snapshot_gb=snapshots, factor=self.factor)
 
-    def further_second(self, pipeline: str) -> float:
-        """Return what 1,000 jobs cost more, in US dollars, if the model takes one second longer for the same output."""
+    def further_second(self, pipeline: str) -> float | None:
+        """Return what 1,000 jobs cost more, in US dollars, if the model takes one second longer for the same output.
+
+        None if the jobs call no model.
+        """
         quick, slow = self.measured.pipelines[pipeline], self.measured.slower[pipeline]
+        if not quick.output_tokens:
+            return None
         return (total(self._bill(slow)) - total(self._bill(quick))) / (slow.seconds - quick.seconds)
 
     def idle(self, configuration: str) -> list[Line]:

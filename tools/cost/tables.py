@@ -91,7 +91,7 @@ def summary_table(report: Report) -> TextTable:
         ("share of DynamoDB", *(share(("DynamoDB", "point-in-time"), name) for name in pipelines)),
         (
             "each further second of model output, one watcher",
-            *(money(report.further_second(n)) for n in pipelines),
+            *("–" if (usd := report.further_second(n)) is None else money(usd) for n in pipelines),
         ),
         ("each further watcher, at this speed of the model", *(money(_watcher(report, n)) for n in pipelines)),
         ("seconds from the request to the last event", *(number(counts.seconds) for counts in pipelines.values())),
