@@ -1,4 +1,4 @@
-"""Fixtures for the browser tests: Chromium, the local stack, and a new browser profile for each test."""
+"""Fixtures for the browser tests: Chromium, its profile, and the local stack."""
 
 from __future__ import annotations
 
@@ -6,15 +6,29 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
 from tests.api_user import ApiUser
 from tests.browser import chromium
 from tests.browser.console import Console
 from tests.browser.other_origin import EXAMPLE, served
+from tests.browser.profile import Profile
 from tests.browser.tab import Tab
-from tests.patience import ALLOWANCE, PATIENCE, WITHOUT_TOKEN_TIMEOUT
+from tests.patience import ALLOWANCE, WITHOUT_TOKEN_TIMEOUT
+
+# In the order of their CPU time. A worker runs whole files, so a long one that begins late would run alone at the end.
+_LONGEST = (
+    *("test_video_page", "test_run_page", "test_job_page", "test_client", "test_sheet_page", "test_forms"),
+    *("test_job_faults", "test_video_tabs", "test_kills", "test_rendering", "test_render_demo", "test_renders"),
+    *("test_stage", "test_video_images", "test_render_cost", "test_webhooks", "test_job_debugging", "test_limits"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +43,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    with chromium.launched(playwright) as launched:
+    with chromium.launched(playwright, process_per_site=True) as launched:
         yield launched
 
 
@@ -49,19 +63,23 @@ def stack(example_origin: str) -> Iterator[LocalStack]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Iterator[Profile]:
+    with Profile.of(browser) as opened:
+        yield opened
+
+
 @pytest.fixture
-def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
+def new_tab(profile: Profile, stack: LocalStack) -> Iterator[Callable[[], Tab]]:
     """Return a function that opens tabs of one profile. Unexpected complaints and flaws of a tab fail the test."""
-    context: BrowserContext = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENCE * 1000)
     tabs: list[Tab] = []
 
     def open_tab() -> Tab:
-        tabs.append(Tab(context.new_page()))
+        tabs.append(Tab(profile.new_page(stack)))
         return tabs[-1]
 
     yield open_tab
-    context.close()
+    profile.clear()
     found = [each for tab in tabs for each in [*tab.unexpected(), *tab.flaws]]
     assert not found, "\n".join(found)
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.api_user import ApiUser
 from tests.apps.ideation.requests import get_run
+from tests.browser.profile import EMPTY
 from tests.browser.tab import Tab
 from tests.patience import PATIENCE
 
+POLLING = 50
+"""In milliseconds. By default Playwright looks at every frame of the page, which is then drawn sixty times a second."""
 expect.set_options(timeout=PATIENCE * 1000)
 
 
@@ -27,18 +34,36 @@ class Console:
         self._url = user.stack.api_url
 
     def open(self, address: str) -> None:
-        """Open an address of the console, and sign in if necessary."""
+        """Open an address of the console. A new tab has the tokens of a user who has signed in."""
+        if self.page.url == "about:blank" or self.page.url.endswith(EMPTY):
+            self._keep_tokens()
+        self.page.goto(self._url + address)
+        self._is_signed_in(address)
+
+    def open_signed_out(self, address: str) -> None:
+        """Open an address of the console in a tab without tokens, and sign in."""
         self.page.goto(self._url + address)
         if not self.page.context.cookies():  # with the issuer's cookie, the page signs in without a form
             self.page.get_by_role("main").get_by_role("button", name="Sign in").click()
             self.sign_in()
-        self.page.wait_for_url(self._url + address)
-        expect(self.page.get_by_role("banner").get_by_role("button", name=self.user.name)).to_be_visible()
+        self._is_signed_in(address)
 
     def sign_in(self) -> None:
         """Fill and send the local issuer's form."""
         self.page.get_by_label("Who are you?").fill(self.user.name)
         self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("banner").get_by_role("button", name=self.user.name)).to_be_visible()
+
+    def _keep_tokens(self) -> None:
+        """Keep tokens as `session.js` does after a sign-in, in a small document of the console's origin."""
+        empty = self.user.stack.issuer_url + EMPTY
+        if self.page.url != empty:
+            self.page.goto(empty)
+        tokens = {"access": self.user.token, "refresh": None, "id": None, "expiresAt": 1000 * (time.time() + 3600)}
+        self.tab.evaluate("(tokens) => sessionStorage.setItem('millrace.tokens', tokens)", json.dumps(tokens))
+
+    def _is_signed_in(self, address: str) -> None:
+        self.page.wait_for_url(self._url + address)
         expect(self.page.get_by_role("banner").get_by_role("button", name=self.user.name)).to_be_visible()
 
     def job(self, job_id: str) -> JobPage:
@@ -61,6 +86,28 @@ class Console:
         self.page.get_by_role("button", name="Suggest features").click()
         self.page.wait_for_url(re.compile(r"/console/jobs/job_\w+$"))
         return JobPage(self)
+
+
+@contextmanager
+def shown_briefly(page: Page, text: str) -> Iterator[None]:
+    """Wait until a status of the page has had this text since the block began, even if a timer removes it meanwhile.
+
+    The document must stay the same.
+    """
+    page.evaluate(_OBSERVE, text)
+    yield
+    page.wait_for_function("() => globalThis.hasShown", polling=POLLING)
+
+
+_OBSERVE = """(text) => {
+  globalThis.hasShown = false;
+  const observer = new MutationObserver(() => {
+    if (![...document.querySelectorAll("[role=status]")].some((each) => each.innerText.includes(text))) return;
+    globalThis.hasShown = true;
+    observer.disconnect();
+  });
+  observer.observe(document, { subtree: true, childList: true, characterData: true });
+}"""
 
 
 class LivePage:
@@ -101,20 +148,22 @@ class JobPage(LivePage):
 
     def until_text(self, least: int = 1) -> None:
         """Wait until the page shows at least this many characters."""
-        self.page.wait_for_function(
-            "least => (document.querySelector('pre.raw')?.textContent ?? '').length >= least", arg=least
-        )
+        script = "least => (document.querySelector('pre.raw')?.textContent ?? '').length >= least"
+        self.page.wait_for_function(script, arg=least, polling=POLLING)
 
     def ends(self, state: str) -> dict[str, Any]:
         """Wait until the page shows this state. Return the job from the API, whose text the page must show."""
         expect(self.state).to_have_text(re.compile(state))
         job = self.console.user.ended(self.id)
-        with contextlib.suppress(NotInTime):  # the comparison below shows the difference
-            self.page.wait_for_function(
-                "text => document.querySelector('pre.raw').textContent === text", arg=job["text"]
-            )
-        assert self.text == job["text"]
+        self.has_text(job["text"])
         return job
+
+    def has_text(self, text: str) -> None:
+        """Check that the page shows this text of the model, or will as soon as it is drawn."""
+        with contextlib.suppress(NotInTime):  # the comparison below shows the difference
+            script = "text => document.querySelector('pre.raw')?.textContent === text"
+            self.page.wait_for_function(script, arg=text, polling=POLLING)
+        assert self.text == text
 
     def is_complete(self) -> dict[str, Any]:
         """Wait until the page shows the complete result. Return the job from the API."""

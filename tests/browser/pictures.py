@@ -53,6 +53,7 @@ def _job(context: BrowserContext, user: ApiUser, model: ModelControl) -> Path:
     job = Console(Tab(context.new_page()), user).job(data_of(answer, 202)["jobId"])
     expect(job.happened).to_have_count(1)
     expect(job.cards).to_have_count(2)
+    job.page.evaluate("scrollTo(0, 0)")
     path = IMAGES / "console-job.png"
     job.page.screenshot(path=path)
     user.cancel(job.id)

@@ -8,8 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.api_user import AT_ONCE, ApiUser
 from tests.browser.audit import audit
-from tests.browser.console import Console, JobPage, RunPage
-from tests.browser.tab import Tab
+from tests.browser.console import Console, JobPage, shown_briefly
 
 _FOCUSED = """() => {
   const at = document.activeElement;
@@ -61,23 +60,13 @@ def test_a_job_is_created_watched_and_cancelled_with_the_keyboard_alone(console:
     assert (made["input"]["featureType"], made["input"]["priorityLevel"]) == ("new-capability", "high")
 
 
-def test_skipping_to_the_content_keeps_the_input(console: Console) -> None:
+def test_a_field_that_breaks_its_rule_is_marked_and_keeps_its_text(console: Console) -> None:
     page = console.page
     console.open("/console/suggest")
-    field = page.get_by_label("Page or component")
-    field.fill("Checkout")
-    page.get_by_role("link", name="Skip to content").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("main")).to_be_focused()
-    expect(field).to_have_value("Checkout")
-    tab_to(page, "Page or component")
-
-
-def test_an_empty_required_field_shows_its_rule_and_gets_the_focus(console: Console) -> None:
-    console.open("/console/suggest")
     audit(console.tab, "suggest-form")
-    console.page.get_by_role("button", name="Suggest features").click()
-    field = console.page.get_by_label("Page or component")
+    send = page.get_by_role("button", name="Suggest features")
+    send.click()
+    field = page.get_by_label("Page or component")
     expect(field).to_be_focused()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description("What the suggestions are for. Enter a text for “Page or component”.")
@@ -85,54 +74,29 @@ def test_an_empty_required_field_shows_its_rule_and_gets_the_focus(console: Cons
     field.fill("Checkout")
     expect(field).not_to_have_attribute("aria-invalid", "true")
 
+    page.get_by_role("link", name="Skip to content").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    expect(field).to_have_value("Checkout")
+    tab_to(page, "Page or component")
 
-def test_a_rule_of_the_server_is_shown_at_its_field(console: Console) -> None:
-    page = console.page
-    console.open("/console/brainstorm")
-    console.tab.expect_complaints("422")
-    page.get_by_label("What the ideas are for").fill("mobile game")
-    page.get_by_label("Genre 1", exact=True).fill("Puzzle")
-    page.get_by_role("button", name="Add a genre").click()
-    page.get_by_label("Genre 2", exact=True).fill(" puzzle ")
-    page.get_by_role("button", name="Share evenly").click()
-    page.get_by_role("button", name="Start brainstorming").click()
-    expect(page.get_by_role("group", name="Genres")).to_contain_text("Must contain each path once")
-    audit(console.tab, "brainstorm-refused")
-    page.get_by_label("Genre 2", exact=True).fill("Sport")
-    page.get_by_label("Requirements").fill(f"[[script: {AT_ONCE}]]")
-    page.get_by_role("button", name="Start brainstorming").click()
-    page.wait_for_url("**/console/ideations/run_*")
-    assert [share["planned"] for share in RunPage(console).is_complete()["genres"]] == [5, 5]
-
-
-def test_invalid_genres_are_marked(console: Console) -> None:
-    page = console.page
-    console.open("/console/brainstorm")
-    page.get_by_label("What the ideas are for").fill("mobile game")
-    send = page.get_by_role("button", name="Start brainstorming")
-    send.click()
-    first = page.get_by_label("Genre 1", exact=True)
-    expect(first).to_be_focused()
-    expect(first).to_have_attribute("aria-invalid", "true")
-    group = page.get_by_role("group", name="Genres")
-    expect(group).to_contain_text("Every genre needs a name")
-    first.fill("Puzzle")
-    page.get_by_label("Share of genre 1, in percent").fill("90")
-    send.click()
-    expect(group).to_contain_text("Shares must add up to 100; they add up to 90")
-
-
-def test_a_text_that_is_too_long_is_marked_and_stays(console: Console) -> None:
-    page = console.page
-    console.open("/console/suggest")
-    field = page.get_by_label("Page or component")
     field.fill("x" * 201)
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_text("201 / 200")).to_be_visible()
-    page.get_by_role("button", name="Suggest features").click()
+    send.click()
     expect(field).to_be_focused()
     expect(page.get_by_text("“Page or component” has 201 characters; 200 is the maximum.")).to_be_visible()
-    # The header, which stays at the top of the window, does not cover the field that gets the focus, nor its label.
+    the_header_covers_no_focused_field(page)
+    field.blur()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def the_header_covers_no_focused_field(page: Page) -> None:
+    """The header, which stays at the top of the window, does not cover the field that gets the focus, nor its label."""
+    field = page.get_by_label("Page or component")
     page.set_viewport_size({"width": 1280, "height": 300})
     page.keyboard.press("Tab")
     field.evaluate("field => scrollBy(0, field.getBoundingClientRect().top - 5)")
@@ -143,11 +107,6 @@ def test_a_text_that_is_too_long_is_marked_and_stays(console: Console) -> None:
     assert label is not None
     assert header is not None
     assert label["y"] >= header["y"] + header["height"]
-    field.blur()
-    page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def test_the_user_asks_for_the_erasure_of_all_data(console: Console, user: ApiUser) -> None:
@@ -164,20 +123,6 @@ def test_the_user_asks_for_the_erasure_of_all_data(console: Console, user: ApiUs
     expect(page.get_by_role("row", name="Jobs with their input, events")).to_be_visible()
 
 
-def test_a_user_over_the_rate_limit_sees_why_and_keeps_the_input(tab: Tab, hurried_user: ApiUser) -> None:
-    console = Console(tab, hurried_user)
-    tab.expect_complaints("429")
-    console.open("/console/suggest")
-    field = tab.page.get_by_label("Page or component")
-    field.fill("Checkout")
-    for _ in range(10):
-        hurried_user.new_job()
-    tab.page.get_by_role("button", name="Suggest features").click()
-    expect(tab.page.get_by_role("alert")).to_contain_text("Too many requests in one minute")
-    expect(field).to_have_value("Checkout")
-    audit(tab, "suggest-limited")
-
-
 def test_an_agent_is_created_changed_used_by_a_job_and_deleted(console: Console, user: ApiUser) -> None:
     page = console.page
     console.open("/console/agents/new")
@@ -187,8 +132,8 @@ def test_an_agent_is_created_changed_used_by_a_job_and_deleted(console: Console,
     page.get_by_role("button", name="Create agent").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Terse")
     page.get_by_label("Temperature").fill("0.5")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").get_by_text("Saved as version 2.")).to_be_visible()
+    with shown_briefly(page, "Saved as version 2."):
+        page.get_by_role("button", name="Save").click()
     audit(console.tab, "agent")
     agent_id = page.url.rpartition("/")[2]
     user.api.patch(f"/agents/{agent_id}", json={"instructions": "Two sentences.", "version": 2}).raise_for_status()
@@ -200,8 +145,8 @@ def test_an_agent_is_created_changed_used_by_a_job_and_deleted(console: Console,
     audit(console.tab, "agent-conflict")
     card.get_by_role("button", name="Use my form after version 3").click()
     expect(page.get_by_label("Instructions")).to_have_value("Three sentences.")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").get_by_text("Saved as version 4.")).to_be_visible()
+    with shown_briefly(page, "Saved as version 4."):
+        page.get_by_role("button", name="Save").click()
 
     console.open("/console/suggest")
     page.get_by_text("Model and agent").click()
@@ -217,21 +162,35 @@ def test_an_agent_is_created_changed_used_by_a_job_and_deleted(console: Console,
     expect(page.get_by_text("No agents yet.")).to_be_visible()
 
 
-def test_a_reload_keeps_the_filter_of_a_list(console: Console, user: ApiUser) -> None:
+def test_a_list_is_live_acts_on_selected_jobs_and_keeps_its_filter(console: Console, user: ApiUser) -> None:
     done, failed = user.new_job(), user.new_job("status=400")
     for job_id in (done, failed):
         user.ended(job_id)
     console.open("/console/jobs")
-    rows = console.page.get_by_role("table").get_by_role("row")
+    page = console.page
+    rows = page.get_by_role("table").get_by_role("row")
     expect(rows).to_have_count(3)
-    rows_are_dense_and_mirrored(console.page)
-    filters_are_one_row(console.page)
-    the_list_fits_a_phone(console.page)
+    rows_are_dense_and_mirrored(page)
+    filters_are_one_row(page)
+    the_list_fits_a_phone(page)
     audit(console.tab, "jobs")
-    console.page.get_by_label("Status").select_option(label="Failed")
+
+    hanging = user.new_job("hang_after=0")
+    expect(rows.filter(has_text=hanging)).to_be_visible()
+    console.tab.expect_complaints("409")
+    page.get_by_label("Select all jobs that are shown").check()
+    page.get_by_role("button", name="Cancel selected").click()
+    expect(page.get_by_text("1 cancelled, 2 not cancelled:")).to_be_visible()
+    expect(rows.filter(has_text=hanging)).to_contain_text("Cancelled")
+    page.get_by_role("searchbox", name="Search").fill("no such subject")
+    expect(page.get_by_text("No jobs match search")).to_be_visible()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(rows).to_have_count(4)
+
+    page.get_by_label("Status").select_option(label="Failed")
     expect(rows).to_have_count(2)
     expect(rows.nth(1)).to_contain_text(failed)
-    console.page.reload()
+    page.reload()
     expect(rows).to_have_count(2)
     expect(rows.nth(1)).to_contain_text("MODEL_REJECTED_REQUEST")
 
@@ -279,26 +238,6 @@ def boxes_of(page: Page, selector: str) -> list[dict[str, float]]:
     return boxes
 
 
-def test_a_list_is_live_searched_and_acts_on_selected_jobs(console: Console, user: ApiUser) -> None:
-    done = user.new_job()
-    user.ended(done)
-    console.open("/console/jobs")
-    page = console.page
-    rows = page.get_by_role("table").get_by_role("row")
-    expect(rows).to_have_count(2)
-    hanging = user.new_job("hang_after=0")
-    expect(rows.filter(has_text=hanging)).to_be_visible()
-    console.tab.expect_complaints("409")
-    page.get_by_label("Select all jobs that are shown").check()
-    page.get_by_role("button", name="Cancel selected").click()
-    expect(page.get_by_text("1 cancelled, 1 not cancelled:")).to_be_visible()
-    expect(rows.filter(has_text=hanging)).to_contain_text("Cancelled")
-    page.get_by_role("searchbox", name="Search").fill("no such subject")
-    expect(page.get_by_text("No jobs match search")).to_be_visible()
-    page.get_by_role("button", name="Clear filters").click()
-    expect(rows).to_have_count(3)
-
-
 def test_another_user_can_sign_in_after_a_sign_out(
     console: Console, user: ApiUser, new_user: Callable[[], ApiUser]
 ) -> None:
@@ -307,6 +246,6 @@ def test_another_user_can_sign_in_after_a_sign_out(
     console.page.get_by_role("button", name="Sign out").click()
     expect(console.page.get_by_role("main").get_by_role("button", name="Sign in")).to_be_visible()
     other = Console(console.tab, new_user())
-    other.open("/console/jobs")
+    other.open_signed_out("/console/jobs")
     expect(console.page.get_by_role("banner")).to_contain_text(other.user.name)
     audit(console.tab, "jobs-none")

@@ -10,13 +10,14 @@ import pytest
 
 from shared.apps.video.rendering import programs
 from tests.local.command import CONTROL_CHARACTERS, DEAD_PROXIES, Command, left_in
+from tests.stack_forks import StackForks
 
 pytestmark = pytest.mark.skipif(bool(programs.missing()), reason="renders need Chromium and PyAV: make render")
 DEMO = [sys.executable, "-m", "local.demo", "--pipeline", "render", "--script", "first_token_ms=0, token_ms=0"]
 
 
-def test_the_demo_fills_a_project_renders_it_and_saves_the_file(tmp_path: Path) -> None:
-    with Command(DEMO, {**DEAD_PROXIES, "TMPDIR": str(tmp_path)}) as demo:
+def test_the_demo_fills_a_project_renders_it_and_saves_the_file(tmp_path: Path, stack_forks: StackForks) -> None:
+    with Command(DEMO, {**DEAD_PROXIES, "TMPDIR": str(tmp_path)}, forks=stack_forks) as demo:
         output = demo.run()
         assert demo.status == 0, output
         told = " ".join(output.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.api_user import ApiUser
 from tests.apps.sheets.requests import active_session, get_session
@@ -31,6 +31,12 @@ class SheetPage:
         number = ord(column) - ord("A") + 1
         return self.page.locator(f'.ag-row[row-index="{row - 1}"] [col-id="c{number}"]').first
 
+    def write(self, row: int, column: str, text: str) -> None:
+        """Type a text into a cell."""
+        self.cell(row, column).click()
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Enter")
+
     def ask(self, text: str) -> None:
         """Send a message and wait for its answer."""
         before = self.conversation.count()
@@ -39,12 +45,19 @@ class SheetPage:
         expect(self.conversation).to_have_count(before + 2)
 
 
-def test_a_dropped_file_is_read_shown_edited_and_undone(console: Console) -> None:
+def drop(page: Page, name: str, media_type: str, content: bytes) -> None:
+    page.locator("#workbook").set_input_files({"name": name, "mimeType": media_type, "buffer": content})
+
+
+def test_a_file_that_cannot_be_read_says_why_and_another_is_shown_edited_and_undone(console: Console) -> None:
     console.open("/console/sheets")
     page = console.page
     audit(console.tab, "sheets-empty")
-    page.locator("#workbook").set_input_files({"name": "sales.csv", "mimeType": "text/csv", "buffer": CSV})
+    drop(page, "old.xlsx", "application/vnd.ms-excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 64)
     page.wait_for_url("**/console/sheets/ses_*")
+    expect(page.get_by_text("without a password")).to_be_visible()
+
+    drop(page, "sales.csv", "text/csv", CSV)
     sheet = SheetPage(console)
     expect(sheet.cell(2, "A")).to_have_text("South")
     expect(page.get_by_text("Active", exact=True)).to_be_visible()
@@ -56,6 +69,7 @@ def test_a_dropped_file_is_read_shown_edited_and_undone(console: Console) -> Non
     page.keyboard.press("Enter")
     expect(sheet.cell(2, "B")).to_have_text("3")
     sheet.cell(3, "A").click()
+    expect(sheet.formula).to_have_value("North")
     sheet.formula.fill("00123")
     sheet.formula.press("Enter")
     expect(sheet.cell(3, "A")).to_have_text("00123")
@@ -67,44 +81,74 @@ def test_a_dropped_file_is_read_shown_edited_and_undone(console: Console) -> Non
     expect(sheet.cell(2, "B")).to_have_text("3")
 
 
-def test_an_answer_changes_the_workbook_and_is_undone_in_one_click(console: Console, user: ApiUser) -> None:
-    session = active_session(user, CSV)
-    console.open(f"/console/sheets/{session['sessionId']}")
-    sheet = SheetPage(console)
-    expect(sheet.cell(1, "A")).to_have_text("region")
+def test_two_tabs_show_answers_edits_and_the_end_and_one_exports(
+    console: Console, user: ApiUser, new_tab: Callable[[], Tab]
+) -> None:
+    session_id = active_session(user, CSV)["sessionId"]
+    console.open(f"/console/sheets/{session_id}")
+    first, page = SheetPage(console), console.page
+    expect(first.cell(1, "A")).to_have_text("region")
+    answers_change_the_workbook(first)
+
+    other = Console(new_tab(), user)
+    other.open(f"/console/sheets/{session_id}")
+    second = SheetPage(other)
+    expect(second.cell(2, "A")).to_have_text("South")
+    first.write(2, "A", "West")
+    expect(second.cell(2, "A")).to_have_text("West")
+    assert exported(page) == [ROWS[0], "West,1,1.5", *ROWS[2:]]
+    an_export_waits_for_an_edit(first)
+
+    page.get_by_role("button", name="Close", exact=True).first.click()
+    page.get_by_role("dialog", name="Close this workbook?").get_by_role("button", name="Close it").click()
+    for each in (page, other.page):
+        expect(each.get_by_text("This workbook is closed.")).to_be_visible()
+    assert get_session(user, session_id)["state"] == "CLOSED"
+
+
+def answers_change_the_workbook(sheet: SheetPage) -> None:
+    """An answer is shown; another one adds a column, which one click takes back."""
     sheet.ask("What is the total of units by region?")
     expect(sheet.conversation.last).to_contain_text("420")
     sheet.ask("Add a column Revenue = units * price")
     expect(sheet.cell(1, "D")).to_have_text("Revenue")
     expect(sheet.cell(3, "D")).to_have_text("5")
     expect(sheet.cell(3, "D")).to_have_class(re.compile("cell-changed"))
-    audit(console.tab, "sheet-changed")
-    console.page.locator(".changes").get_by_role("button", name="Undo").click()
+    audit(sheet.console.tab, "sheet-changed")
+    sheet.page.locator(".changes").get_by_role("button", name="Undo").click()
     for row in (1, 3):
         expect(sheet.cell(row, "D")).to_have_text("")
 
 
-def test_two_tabs_agree_and_closing_in_one_shows_in_the_other(
-    console: Console, user: ApiUser, new_tab: Callable[[], Tab]
-) -> None:
-    session = active_session(user, CSV)
-    address = f"/console/sheets/{session['sessionId']}"
-    console.open(address)
-    other = Console(new_tab(), user)
-    other.open(address)
-    first, second = SheetPage(console), SheetPage(other)
-    for each in (first, second):
-        expect(each.cell(2, "A")).to_have_text("South")
-    first.cell(2, "A").click()
-    console.page.keyboard.type("West")
-    console.page.keyboard.press("Enter")
-    expect(second.cell(2, "A")).to_have_text("West")
+def exported(page: Page) -> list[str]:
+    """Export the workbook as CSV; return the lines of the file."""
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export the workbook")
+    dialog.get_by_role("button", name="As CSV").click()
+    return downloaded(dialog)
 
-    console.page.get_by_role("button", name="Close", exact=True).first.click()
-    console.page.get_by_role("dialog", name="Close this workbook?").get_by_role("button", name="Close it").click()
-    for tab in (console.page, other.page):
-        expect(tab.get_by_text("This workbook is closed.")).to_be_visible()
-    assert get_session(user, session["sessionId"])["state"] == "CLOSED"
+
+def downloaded(dialog: Locator) -> list[str]:
+    with dialog.page.expect_download() as download:
+        dialog.get_by_role("link", name="Download").click()
+    lines: list[str] = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+    dialog.page.keyboard.press("Escape")
+    return lines
+
+
+def an_export_waits_for_an_edit(sheet: SheetPage) -> None:
+    """The file of an export that is asked for while an edit is under way has the edit."""
+    page = sheet.page
+    held: list[Route] = []
+    page.route("**/cells", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_())
+    with page.expect_request(lambda request: request.method == "PATCH"):
+        sheet.write(2, "A", "East")
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export the workbook")
+    dialog.get_by_role("button", name="As CSV").click()
+    expect(dialog.get_by_text("Writing the file")).to_be_visible()
+    held[0].continue_()
+    assert downloaded(dialog)[1].startswith("East,")
 
 
 def test_without_a_websocket_the_page_reads_again_and_says_so(console: Console, user: ApiUser) -> None:
@@ -113,50 +157,5 @@ def test_without_a_websocket_the_page_reads_again_and_says_so(console: Console, 
     console.open(f"/console/sheets/{session['sessionId']}")
     sheet = SheetPage(console)
     expect(console.page.get_by_text("This network blocks WebSockets")).to_be_visible()
-    sheet.cell(2, "A").click()
-    console.page.keyboard.type("West")
-    console.page.keyboard.press("Enter")
+    sheet.write(2, "A", "West")
     expect(sheet.cell(2, "A")).to_have_text("West")
-
-
-def test_an_export_offers_the_file(console: Console, user: ApiUser) -> None:
-    session = active_session(user, CSV)
-    console.open(f"/console/sheets/{session['sessionId']}")
-    console.page.get_by_role("button", name="Export").click()
-    dialog = console.page.get_by_role("dialog", name="Export the workbook")
-    dialog.get_by_role("button", name="As CSV").click()
-    with console.page.expect_download() as download:
-        dialog.get_by_role("link", name="Download").click()
-    assert download.value.path().read_text(encoding="utf-8-sig").splitlines()[:2] == ROWS[:2]
-
-
-def test_an_export_waits_for_an_edit_that_is_under_way(console: Console, user: ApiUser) -> None:
-    session = active_session(user, CSV)
-    console.open(f"/console/sheets/{session['sessionId']}")
-    page, sheet = console.page, SheetPage(console)
-    held: list[Route] = []
-    page.route("**/cells", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_())
-    sheet.cell(2, "A").click()
-    page.keyboard.type("West")
-    with page.expect_request(lambda request: request.method == "PATCH"):
-        page.keyboard.press("Enter")
-    page.get_by_role("button", name="Export").click()
-    dialog = page.get_by_role("dialog", name="Export the workbook")
-    dialog.get_by_role("button", name="As CSV").click()
-    expect(dialog.get_by_text("Writing the file")).to_be_visible()
-    held[0].continue_()
-    with page.expect_download() as download:
-        dialog.get_by_role("link", name="Download").click()
-    assert download.value.path().read_text(encoding="utf-8-sig").splitlines()[1].startswith("West,")
-
-
-def test_a_file_that_cannot_be_read_says_why_and_takes_another(console: Console) -> None:
-    console.open("/console/sheets")
-    page = console.page
-    page.locator("#workbook").set_input_files(
-        {"name": "old.xlsx", "mimeType": "application/vnd.ms-excel", "buffer": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 64}
-    )
-    page.wait_for_url("**/console/sheets/ses_*")
-    expect(page.get_by_text("without a password")).to_be_visible()
-    page.locator("#workbook").set_input_files({"name": "sales.csv", "mimeType": "text/csv", "buffer": CSV})
-    expect(SheetPage(console).cell(2, "A")).to_have_text("South")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import FrameLocator, expect
 
 from tests.api_user import ApiUser
@@ -16,11 +15,6 @@ from tests.fakes.png import png_of
 require_compiler()
 
 RED, GREEN = "rgb(220, 38, 38)", "rgb(10, 160, 60)"
-
-
-@pytest.fixture
-def video(console: Console, user: ApiUser) -> VideoPage:
-    return VideoPage(console, new_project(user)["projectId"])
 
 
 def attach(video: VideoPage, name: str, red: int, green: int, blue: int) -> None:
@@ -44,34 +38,34 @@ def has_colour(stage: FrameLocator, colour: str) -> None:
     )
 
 
-def test_a_picture_reaches_the_model_and_is_shown_by_its_scene(video: VideoPage, user: ApiUser) -> None:
-    attach(video, "logo.png", 220, 38, 38)
-    video.say("add a scene with this logo")
-    expect(video.scenes).to_have_count(1)
-    expect(video.revisions).to_have_count(2)
-    video.page.get_by_label("Time", exact=True).fill("60")  # in its first frame the picture is too small to be seen
-    shown = video.stage.locator("#stage img")
-    expect(shown).to_be_visible()
-    assert str(shown.get_attribute("src")).startswith("blob:")
-    (scene,) = get_project(user, video.id, code="true")["scenes"]
-    assert scene["code"]["props"]["accent"] == "#dc2626"  # only a model that got the picture knows its colour
-    expect(video.messages.first.get_by_role("img")).to_have_count(1)
-    audit(video.console.tab, "video-with-picture")
-
-
-def test_an_edit_by_a_picture_is_shown_before_and_after(video: VideoPage, user: ApiUser) -> None:
+def test_an_edit_by_a_picture_is_compared_and_a_scene_shows_a_picture(console: Console, user: ApiUser) -> None:
+    video = VideoPage(console, new_project(user)["projectId"])
     video.say("add a title scene in red")
     expect(video.revisions).to_have_count(2)
-    video.page.get_by_label("Time", exact=True).fill("60")
+    time = video.page.get_by_label("Time", exact=True)
+    time.fill("60")
     has_colour(video.stage, RED)
     attach(video, "moss.png", 10, 160, 60)
     video.say("change scene 1 to the colour of this picture")
     expect(video.revisions).to_have_count(3)
     has_colour(video.stage, GREEN)
     (scene,) = get_project(user, video.id, code="true")["scenes"]
-    assert scene["code"]["props"]["accent"] == "#0aa03c"
+    assert scene["code"]["props"]["accent"] == "#0aa03c"  # only a model that got the picture knows its colour
+    expect(video.messages.nth(2).get_by_role("img")).to_have_count(1)
     video.page.get_by_role("button", name="Before and after revision 3").click()
     comparison = video.page.get_by_role("region", name="Before and after revision 3")
     for index, colour in enumerate([RED, GREEN]):
         has_colour(comparison.frame_locator("iframe").nth(index), colour)
-    audit(video.console.tab, "video-before-and-after")
+    audit(console.tab, "video-before-and-after")
+    comparison.get_by_role("button", name="Close").click()
+
+    attach(video, "logo.png", 220, 38, 38)
+    video.say("add a scene with this logo")
+    expect(video.scenes).to_have_count(2)
+    expect(video.revisions).to_have_count(4)
+    time.fill(str(scene["durationInFrames"] + 60))  # in its first frame the picture is too small to be seen
+    shown = video.stage.locator("#stage img")
+    expect(shown).to_be_visible()
+    assert str(shown.get_attribute("src")).startswith("blob:")
+    assert get_project(user, video.id, code="true")["scenes"][1]["code"]["props"]["accent"] == "#dc2626"
+    audit(console.tab, "video-with-picture")

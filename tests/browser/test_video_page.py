@@ -16,7 +16,6 @@ from tests.apps.video.projects_world import a_draft, a_job_id
 from tests.apps.video.requests import get_project, give_messages, give_scenes, new_project
 from tests.browser.audit import audit
 from tests.browser.console import Console
-from tests.browser.tab import Tab
 from tests.fakes.png import png_of
 
 SCENE = """
@@ -78,7 +77,9 @@ def video_of(console: Console, user: ApiUser, *changes: BuiltChange) -> VideoPag
     return VideoPage(console, project_id)
 
 
-def test_a_video_is_created_and_begins_empty(console: Console) -> None:
+def test_a_video_is_created_begins_empty_and_is_its_owners_alone(
+    console: Console, new_user: Callable[[], ApiUser]
+) -> None:
     console.open("/console/projects")
     page = console.page
     audit(console.tab, "videos")
@@ -91,10 +92,16 @@ def test_a_video_is_created_and_begins_empty(console: Console) -> None:
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     audit(console.tab, "video-empty")
 
+    console.tab.expect_complaints("403")
+    console.open(f"/console/projects/{new_project(new_user())['projectId']}")
+    expect(page.get_by_text("belongs to another user").first).to_be_visible()
 
-def test_scenes_are_shown_chosen_and_played(console: Console, user: ApiUser) -> None:
-    video = video_of(console, user, a_scene("Opening"), a_scene("Numbers"), a_scene("Closing"))
-    video.shows("Opening")
+
+def test_scenes_are_shown_chosen_played_and_compared_with_those_of_another_revision(
+    console: Console, user: ApiUser
+) -> None:
+    video = video_of(console, user, a_scene("Plain"), a_scene("Numbers"), a_scene("Closing"))
+    video.shows("Plain")
     expect(video.scenes).to_have_count(3)
     video.scenes.nth(1).click()
     video.shows("Numbers")
@@ -107,6 +114,27 @@ def test_scenes_are_shown_chosen_and_played(console: Console, user: ApiUser) -> 
     expect(video.stage.get_by_text("frame 15")).not_to_be_visible()
     video.button("Pause").click()
     expect(video.button("Play")).to_be_visible()
+
+    scene = get_project(user, video.id)["scenes"][0]
+    give_scenes(user.stack, video.id, a_scene("Bold", of=scene["sceneId"], base=scene["version"]))
+    give_scenes(user.stack, video.id, a_scene("Added"))
+    video.page.evaluate("dispatchEvent(new Event('focus'))")  # as when the tab is looked at again
+    expect(video.scenes).to_have_count(4)
+    two_revisions_are_compared(video)
+
+
+def two_revisions_are_compared(video: VideoPage) -> None:
+    """Revision 3, which replaces the scene “Plain” by “Bold”, is shown beside the one before."""
+    video.page.get_by_role("button", name="Compare revision 3 with the one before").click()
+    comparison = video.page.get_by_role("region", name="Before and after revision 3")
+    for index, title in enumerate(["Plain", "Bold"]):
+        expect(comparison.frame_locator("iframe").nth(index).get_by_role("heading", name=title)).to_be_visible()
+    comparison.get_by_label("Position in both videos").fill("20")
+    for index in range(2):
+        expect(comparison.frame_locator("iframe").nth(index).get_by_text("frame 20")).to_be_visible()
+    audit(video.console.tab, "video-compared")
+    comparison.get_by_role("button", name="Close").click()
+    expect(comparison).to_have_count(0)
 
 
 def test_a_scene_that_throws_is_told_and_the_others_play(console: Console, user: ApiUser) -> None:
@@ -155,54 +183,31 @@ def test_what_is_said_changes_the_film_without_a_reload_and_is_undone(console: C
     video.page.get_by_role("button", name="Go back to revision 3").click()
     expect(video.scenes).to_have_count(1)
     assert get_project(user, video.id)["revision"] == 5
+    video.undo.click()
+    expect(video.scenes).to_have_count(2)
+    a_question_is_answered_with_one_click(video)
 
 
-def test_a_question_is_answered_with_one_click(console: Console, user: ApiUser) -> None:
-    video = video_of(console, user, a_scene("Opening"), a_scene("Numbers"))
-    video.shows("Opening")
+def a_question_is_answered_with_one_click(video: VideoPage) -> None:
+    before = video.messages.count()
     video.say("delete it")
-    options = video.messages.last.locator("button.option")
+    options = video.messages.nth(before + 1).locator("button.option")
     expect(options.first).to_be_visible()
-    audit(console.tab, "video-question")
+    audit(video.console.tab, "video-question")
     label = options.first.inner_text()
     options.first.click()
-    expect(video.messages.nth(2)).to_contain_text(label)
+    expect(video.messages.nth(before + 2)).to_contain_text(label)
     expect(video.scenes).to_have_count(1)
 
 
-def test_two_revisions_are_compared_beside_each_other(console: Console, user: ApiUser) -> None:
-    first = a_scene("Plain")
-    video = video_of(console, user, first)
-    scene = get_project(user, video.id)["scenes"][0]
-    give_scenes(user.stack, video.id, a_scene("Bold", of=scene["sceneId"], base=scene["version"]))
-    video.page.reload()
-    video.shows("Bold")
-    video.page.get_by_role("button", name="Compare revision 3 with the one before").click()
-    comparison = video.page.get_by_role("region", name="Before and after revision 3")
-    for index, title in enumerate(["Plain", "Bold"]):
-        expect(comparison.frame_locator("iframe").nth(index).get_by_role("heading", name=title)).to_be_visible()
-    comparison.get_by_label("Position in both videos").fill("20")
-    for index in range(2):
-        expect(comparison.frame_locator("iframe").nth(index).get_by_text("frame 20")).to_be_visible()
-    audit(console.tab, "video-compared")
-    comparison.get_by_role("button", name="Close").click()
-    expect(comparison).to_have_count(0)
-
-
-def test_another_tab_shows_the_change_when_it_is_looked_at(
-    console: Console, user: ApiUser, new_tab: Callable[[], Tab]
+def test_older_messages_are_shown_on_request_and_pictures_are_sent_with_a_new_one(
+    console: Console, user: ApiUser
 ) -> None:
-    video = video_of(console, user, a_scene("Opening"))
-    video.shows("Opening")
-    give_scenes(user.stack, video.id, a_scene("Added"))
-    video.page.evaluate("dispatchEvent(new Event('focus'))")
-    expect(video.scenes).to_have_count(2)
-
-
-def test_messages_that_are_older_than_the_newest_fifty_are_shown_on_request(console: Console, user: ApiUser) -> None:
     project_id = str(new_project(user)["projectId"])
     give_messages(user.stack, project_id, *(f"Wish {number}" for number in range(120)))
+    give_scenes(user.stack, project_id, a_scene("Opening"), a_scene("Numbers"))
     video = VideoPage(console, project_id)
+    video.shows("Opening")
     expect(video.messages).to_have_count(50)
     expect(video.messages.first).to_contain_text("Wish 70")
     video.button("Older messages").click()
@@ -213,33 +218,18 @@ def test_messages_that_are_older_than_the_newest_fifty_are_shown_on_request(cons
     expect(video.messages.last).to_contain_text("Wish 119")
     expect(video.button("Older messages")).to_be_hidden()
 
-
-def test_pictures_are_sent_to_the_bucket_and_shown_with_their_message(console: Console, user: ApiUser) -> None:
-    video = video_of(console, user, a_scene("Opening"), a_scene("Numbers"))
-    video.shows("Opening")
-    files = [
-        {"name": f"picture {number}.png", "mimeType": "image/png", "buffer": png_of(number, 90, 200, width=8, height=8)}
-        for number in range(3)
-    ]
-    video.page.locator("#pictures").set_input_files(files)
+    chosen = video.page.locator("#pictures")
+    chosen.set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"no image"})
+    expect(video.page.get_by_role("alert")).to_contain_text("cannot be read as an image")
+    contents = [png_of(number, 90, 200, width=8, height=8) for number in range(3)]
+    chosen.set_input_files(
+        [{"name": f"picture {n}.png", "mimeType": "image/png", "buffer": each} for n, each in enumerate(contents)]
+    )
     attached = video.page.get_by_role("list", name="Pictures of the next message").get_by_role("img")
     expect(attached).to_have_count(3)
     audit(console.tab, "video-pictures")
     video.say("delete scene 2")
-    expect(video.messages.first.get_by_role("img")).to_have_count(3)
+    expect(video.messages.nth(120).get_by_role("img")).to_have_count(3)
     expect(attached).to_have_count(0)
     images = user.api.get(f"/projects/{video.id}/images").json()["data"]["images"]
     assert [each["status"] for each in images] == ["ready"] * 3
-
-
-def test_a_file_that_is_no_image_is_refused_before_it_is_sent(console: Console, user: ApiUser) -> None:
-    video = video_of(console, user)
-    file = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no image"}
-    video.page.locator("#pictures").set_input_files(file)
-    expect(video.page.get_by_role("alert")).to_contain_text("cannot be read as an image")
-
-
-def test_a_video_of_another_user_is_not_shown(console: Console, user: ApiUser, new_user: Callable[[], ApiUser]) -> None:
-    console.tab.expect_complaints("403")
-    console.open(f"/console/projects/{new_project(new_user())['projectId']}")
-    expect(console.page.get_by_text("belongs to another user").first).to_be_visible()

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.api_user import ApiUser, data_of
 from tests.apps.video.compiler_lane import require_compiler
 from tests.apps.video.requests import get_project, give_scenes, new_project
+from tests.browser.audit import audit
 from tests.browser.console import Console
 from tests.browser.tab import Tab
 from tests.browser.test_video_page import VideoPage, a_scene
@@ -40,7 +41,7 @@ def second(first: VideoPage, new_tab: Callable[[], Tab], user: ApiUser) -> Video
 @pytest.fixture
 def elsewhere(browser: Browser, user: ApiUser, project_id: str) -> Iterator[VideoPage]:
     """A page of another browser."""
-    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE * 1000)
     yield VideoPage(Console(Tab(context.new_page()), user), project_id)
     context.close()
@@ -59,7 +60,9 @@ def is_the_same(video: VideoPage) -> bool:
     return bool(page == video.stage.locator("html").get_attribute("data-same") == "yes")
 
 
-def test_a_tab_draws_what_another_one_changes(first: VideoPage, second: VideoPage, elsewhere: VideoPage) -> None:
+def test_tabs_draw_what_another_one_or_a_program_changes_and_drafts(
+    first: VideoPage, second: VideoPage, elsewhere: VideoPage, user: ApiUser
+) -> None:
     for video in (second, elsewhere):
         mark(video)
     first.say("delete scene 1")
@@ -74,20 +77,19 @@ def test_a_tab_draws_what_another_one_changes(first: VideoPage, second: VideoPag
         expect(video.revisions).to_have_count(4)
         assert is_the_same(video)
 
-
-def test_a_tab_draws_what_a_program_changes(elsewhere: VideoPage, user: ApiUser) -> None:
-    mark(elsewhere)
     data_of(user.api.post(f"/projects/{elsewhere.id}/revert", json={"revision": 1}))
     expect(elsewhere.page.get_by_text("No scenes yet.")).to_be_visible()
     data_of(user.api.post(f"/projects/{elsewhere.id}/revert", json={"revision": 2}))
     elsewhere.shows("Opening")
     assert is_the_same(elsewhere)
+    expect(second.revisions).to_have_count(6)
+    both_show_a_draft_which_a_reload_and_its_saving_leave(first, second, user)
+    assert is_the_same(second)
 
 
-def test_another_tab_shows_a_draft_and_a_reload_comes_back_to_it(
-    first: VideoPage, second: VideoPage, user: ApiUser
-) -> None:
-    mark(second)
+def both_show_a_draft_which_a_reload_and_its_saving_leave(first: VideoPage, second: VideoPage, user: ApiUser) -> None:
+    """Revision 6 has two scenes; a third one is shown before it is saved, and saving it does not draw it again."""
+    drawn = second.stage.locator("#stage > *").first
     with user.stack.holding(executed=False, function="SaveScenesFunction"):
         first.say("Add a scene with our revenue as bars")
         for video in (first, second):
@@ -96,15 +98,22 @@ def test_another_tab_shows_a_draft_and_a_reload_comes_back_to_it(
         first.page.reload()
         expect(first.scenes).to_have_count(3)
         expect(first.scenes.nth(2)).to_contain_text("draft")
-        expect(first.messages).to_have_count(1)
+        expect(first.messages).to_have_count(3)
         expect(first.button("Cancel")).to_be_visible()
-        assert get_project(user, first.id)["revision"] == 2
+        assert get_project(user, first.id)["revision"] == 6
+        second.scenes.nth(2).click()
+        expect(second.stage.get_by_role("heading", name="Opening")).to_have_count(0)
+        expect(drawn).to_be_visible()
+        # On a busy machine the audit takes longer than the held attempt may, and the next one draws the scene again.
+        audit(second.console.tab, "video-draft")
+        drawn.evaluate("drawn => { drawn.dataset.same = 'yes'; }")
     for video in (first, second):
         expect(video.scenes.nth(2)).not_to_contain_text("draft")
         expect(video.scenes).to_have_count(3)
-        expect(video.messages).to_have_count(2)
-        expect(video.revisions).to_have_count(3)
-    assert is_the_same(second)
+        expect(video.messages).to_have_count(4)
+        expect(video.revisions).to_have_count(7)
+    expect(drawn).to_be_visible()
+    expect(drawn).to_have_attribute("data-same", "yes")
 
 
 def test_one_scene_is_taken_back_and_all_others_stay(first: VideoPage, user: ApiUser) -> None:

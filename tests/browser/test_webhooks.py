@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from shared.webhooks.signature import signed_headers
 from tests.browser.audit import audit
-from tests.browser.console import Console
+from tests.browser.console import Console, shown_briefly
 from tests.webhooks.receiver import OK, Receiver, answering
 
 
@@ -104,8 +104,8 @@ def test_the_settings_of_a_webhook_are_changed_unless_somebody_else_has_changed_
     console.open(f"/console/webhooks/{webhook_id}")
     page.get_by_label("Pipelines").fill("suggestion")
     page.get_by_label("Result, up to 16 kB").check()
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The webhook is saved")).to_be_attached()
+    with shown_briefly(page, "The webhook is saved"):
+        page.get_by_role("button", name="Save").click()
     stored = console.user.api.get(f"/webhooks/{webhook_id}").json()["data"]
     assert (stored["pipelines"], stored["include"], stored["version"]) == (["suggestion"], ["result"], 2)
 
