@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,11 +26,42 @@ AT_ONCE = "token_ms=0, first_token_ms=0"
 """The directive for a model that writes without waiting."""
 STREAM_LEASE_SECONDS = 15
 """The lease of a stream's slot in the tests' stack. It is renewed after a third, so a busy machine may be 10 s late."""
+STREAM_WINDOW_SECONDS = 600
+"""The longest connection of the tests' stack. `ApiUser.watch` reads one, to the end of a job on a busy machine."""
 _JOBS_TABLE = "millrace-JobsTable"
 DISCARDING_URL = "http://127.0.0.1:9/"
 """The URL of a webhook that nothing receives: of the discard port, on which nothing listens."""
 OTHER_ORIGIN = "https://app.example"
 """An origin whose pages may call the API of the tests' stack."""
+
+
+def ended_execution(stack: LocalStack, arn: str) -> Mapping[str, Any]:
+    """Wait until the execution has ended, which is after the end of its job, and return its description."""
+    states = stack.client("stepfunctions")
+
+    def ended() -> Mapping[str, Any]:
+        execution: Mapping[str, Any] = states.describe_execution(executionArn=arn)
+        return execution if execution["status"] != "RUNNING" else {}
+
+    return wait_until(ended)
+
+
+def any_record_waits(stack: LocalStack) -> bool:
+    """Return whether a function has not yet handled a record of its stream."""
+    return any(each["waiting"] for each in stack.sources()["streams"].values())
+
+
+def until_refused(send: Callable[[], httpx.Response], *, most: int) -> tuple[int, httpx.Response]:
+    """Send until a request is refused. Return how many were accepted, and the refusal.
+
+    Any 60 seconds may have `most`: a busy machine takes longer for them, and then sends as many again.
+    """
+    began, accepted = time.monotonic(), 0
+    while (response := send()).is_success:
+        accepted += 1
+        assert accepted <= most * (1 + (time.monotonic() - began) // 60)
+    assert accepted >= most
+    return accepted, response
 
 
 def wait_until(condition: Callable[[], T], *, timeout: float = PATIENCE) -> T:

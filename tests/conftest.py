@@ -6,6 +6,7 @@ import gc
 import os
 import ssl
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -15,8 +16,9 @@ import local.stack
 from local.loopback import PROXY_VARIABLES
 from local.model.control import ModelControl
 from local.stack import WITHOUT_RATE_LIMITS, LocalStack
-from tests.api_user import OTHER_ORIGIN, STREAM_LEASE_SECONDS, ApiUser
+from tests.api_user import OTHER_ORIGIN, STREAM_LEASE_SECONDS, STREAM_WINDOW_SECONDS, ApiUser
 from tests.patience import ALLOWANCE, PATIENCE, WITHOUT_TOKEN_TIMEOUT
+from tests.shared_by_workers import SharedByWorkers
 from tests.stack_forks import StackForks
 
 pytest_plugins = [
@@ -44,6 +46,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.unregister(plugin)
 
 
+_shared = pytest.StashKey[SharedByWorkers]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give each worker of pytest-xdist what all of them share."""
+    shared = node.config.stash.get(_shared, None)
+    if shared is None:
+        shared = node.config.stash[_shared] = SharedByWorkers(node.config.args)
+        node.config.add_cleanup(shared.close)
+    node.workerinput |= shared.workerinput
+
+
 def pytest_collection_finish() -> None:
     """Leave modules and collected tests, most of this process's objects, out of every later garbage collection."""
     gc.collect()
@@ -66,9 +81,9 @@ def _no_certificates() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def stack_forks() -> Iterator[StackForks]:
+def stack_forks(request: pytest.FixtureRequest) -> Iterator[StackForks]:
     """Fork the processes of all stacks from one, which imports their modules once: they are most of a stack's start."""
-    forks = StackForks()
+    forks = StackForks(getattr(request.config, "workerinput", {}).get("stack_forks"))
     with pytest.MonkeyPatch.context() as patching:
         patching.setattr(local.stack, "start_process", forks.start)
         yield forks
@@ -77,7 +92,7 @@ def stack_forks() -> Iterator[StackForks]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """The stack as deployed, but without a limit of creations, and with shorter leases and heartbeats."""
+    """The stack as deployed, but without a limit of creations, with shorter leases and heartbeats, and long streams."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STREAM_LEASE_SECONDS", str(STREAM_LEASE_SECONDS))
         environment.setenv("HEARTBEAT_SECONDS", "1")
@@ -87,6 +102,7 @@ def stack() -> Iterator[LocalStack]:
                 **WITHOUT_TOKEN_TIMEOUT,
                 "WEBHOOK_WAITS": "0,0,300",
                 "ERASURE_SETTLE_SECONDS": "1",
+                "STREAM_WINDOW_SECONDS": str(STREAM_WINDOW_SECONDS),
             },
             origins=[OTHER_ORIGIN],
             allowance=ALLOWANCE,

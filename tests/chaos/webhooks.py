@@ -44,8 +44,9 @@ _STANDING = {
 }
 """The endpoints that accept in the end. Fewer than five failures follow each other at first, so none is paused."""
 
-_DOWN = {"down": Behaviour(500, times=8)}
-"""One that is paused after five failures, for a minute at least: only long runs have time for it."""
+_DOWN = {"down": Behaviour(500, times=7)}
+"""One that is paused after five failures, for 1, 2 and 4 minutes: only long runs have time for it. A fourth pause would
+be longer than `_SETTLING`."""
 
 _LONG = 60
 """The number of jobs of a long run."""

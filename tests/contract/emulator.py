@@ -20,7 +20,8 @@ from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.stack import AUDIENCE, LocalStack
 from local.template.template import Function, Template
-from tests.contract.build_output import BUILD, RUNTIME, lambda_environment, paths_of
+from tests.contract.build_output import BUILD, lambda_environment, paths_of
+from tests.contract.runtime_forks import RuntimeForks
 from tests.free_port import free_port
 from tests.layout import ROOT
 from tests.patience import PATIENCE
@@ -36,7 +37,9 @@ class NotStarted(Exception):
 class Emulated:
     """One built function; the emulator serves one request at a time."""
 
-    def __init__(self, program: Path, function: Function, environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, program: Path, runtime: list[str], function: Function, environment: dict[str, str], log: Path
+    ) -> None:
         self._port, runtime_api = free_port(), free_port()
         arguments = ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
         arguments += ["--runtime-api-address", f"127.0.0.1:{runtime_api}"]
@@ -45,7 +48,7 @@ class Emulated:
         folder = BUILD / function.logical_id
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [program, *arguments, RUNTIME, "-m", "awslambdaric", function.handler],
+                [program, *arguments, *runtime],
                 cwd=folder,
                 env={
                     "PATH": os.environ["PATH"],
@@ -101,8 +104,10 @@ class Emulator:
         self._starting = {name: threading.Lock() for name in self._functions}
         self._started: dict[str, Emulated] = {}
         self._program = folder / "aws-lambda-rie"
+        self._forks = RuntimeForks(folder)
 
     def __enter__(self) -> Self:
+        self._forks.__enter__()
         # The SAM CLI's package has the emulator without execute permission.
         [carried] = (ROOT / ".venv-sam").glob("lib/python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64")
         shutil.copy(carried, self._program)
@@ -114,6 +119,7 @@ class Emulator:
     ) -> None:
         for emulated in self._started.values():
             emulated.stop()
+        self._forks.__exit__(kind, error, trace)
 
     def invoke(self, folder: str, payload: dict[str, Any]) -> Any:
         """Return the response of the function in the folder of that name; several threads may call this."""
@@ -135,7 +141,8 @@ class Emulator:
             # One user creates all the jobs of these tests.
             "JOB_CREATIONS_PER_MINUTE": "1000",
         }
-        return Emulated(self._program, function, environment, self._folder / f"{function.folder}.log")
+        runtime = self._forks.command("awslambdaric", function.handler)
+        return Emulated(self._program, runtime, function, environment, self._folder / f"{function.folder}.log")
 
 
 def template_of(stack: LocalStack) -> Template:

@@ -9,7 +9,6 @@ import base64
 import functools
 import os
 import re
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -71,10 +70,11 @@ def answered(emulator: Emulator, name: str) -> tuple[Any, Place]:
 
 
 @pytest.fixture(scope="module")
-def answered_events(
-    emulator: Emulator, request: pytest.FixtureRequest
-) -> Iterator[dict[str, Future[tuple[Any, Place]]]]:
-    """Send all events, a few at the same time, and return their responses."""
+def answered_events(emulator: Emulator, request: pytest.FixtureRequest) -> dict[str, Future[tuple[Any, Place]]]:
+    """Send all events, a few at the same time, and return their responses.
+
+    No thread continues during the tests: pytest changes the environment between them, which a thread may be reading.
+    """
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     wanted = {
         item.callspec.params["name"]
@@ -83,8 +83,7 @@ def answered_events(
         and item.callspec.params["name"] in answers()
     }
     with ThreadPoolExecutor(ABREAST) as pool:
-        yield {name: pool.submit(answered, emulator, name) for name in sorted(wanted)}
-        pool.shutdown(cancel_futures=True)
+        return {name: pool.submit(answered, emulator, name) for name in sorted(wanted)}
 
 
 @pytest.mark.parametrize("name", EVENTS)

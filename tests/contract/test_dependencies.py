@@ -6,6 +6,7 @@ import ast
 import functools
 import re
 import tomllib
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -21,17 +22,26 @@ def _names(requirements: list[str]) -> list[str]:
     return [found[0] for each in requirements if (found := NAME.match(each))]
 
 
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield the statements and those inside them, without those for type checkers."""
+    for statement in body:
+        yield statement
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            if not (name == "body" and isinstance(statement, ast.If) and _is_type_checking(statement.test)):
+                yield from _statements(getattr(statement, name, ()))
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
 @functools.cache
 def _imported() -> set[str]:
     """Return the packages that a module of shared/ or functions/ imports when it runs."""
     found: set[str] = set()
     for folder in ("shared", "functions"):
         for file in (ROOT / folder).rglob("*.py"):
-            tree = ast.parse(file.read_text())
-            for node in ast.walk(tree):
-                if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                    node.body = []
-            for node in ast.walk(tree):
+            for node in _statements(ast.parse(file.read_text()).body):
                 if isinstance(node, ast.Import):
                     found |= {alias.name.partition(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom):

@@ -123,24 +123,64 @@ KINDS: dict[str, Kind] = {function.folder: kind_of(function, TEMPLATE) for funct
 VARIABLES = {function.folder: {**function.environment} for function in TEMPLATE.functions}
 CREDENTIALS = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 
+LOADED = f"""
+importlib.import_module({MODULES!r}[name])
+return json.dumps([*sys.modules])
+"""
+"""The body of a function of `name`, which imports a function and returns the modules that are loaded then."""
 
-def _in_processes_of_their_own(code: str, names: list[str], common: str) -> dict[str, str]:
-    """Return function → the error that `code` found in it, or "".
+SNAPSHOT = f"""
+os.environ |= {VARIABLES!r}[name] | {CREDENTIALS!r}
+import botocore.httpsession
+from awslambdaric import lambda_runtime_hooks_runner as runner
+asked = []
+botocore.httpsession.URLLib3Session.send = lambda self, request: asked.append(request.url)
+direct_requests = importlib.import_module("shared.storage.direct_requests")
+direct_requests.Connections.post = lambda self, *request: asked.append(self.host)
+printed = io.StringIO()
+with contextlib.redirect_stdout(printed):
+    runner.run_before_snapshot()
+made = importlib.import_module("shared.storage.aws").client.cache_info().currsize
+runner.run_after_restore()
+if asked or printed.getvalue():
+    return f"before there is a request, it asks for {{asked}} and prints {{printed.getvalue()!r}}"
+if made != 4:
+    return f"its snapshot has {{made}} clients"
+loaded = sorted({FORBIDDEN_IN_A_SNAPSHOT!r} & sys.modules.keys())
+return f"it loads {{loaded}}" if loaded else ""
+"""
+"""The body of a function of `name`, which is imported: run its hooks with Lambda's runtime; return what is wrong."""
 
-    Each runs in a fork of one process without one variable of ours; `code` is the body of a function of `name`.
+
+def _in_forks(names: list[str], kind: Kind) -> dict[str, list[str]]:
+    """Return function → the results of LOADED and, for functions of the API, of SNAPSHOT.
+
+    Each runs in a fork of one process without one variable of ours. Its imports see nothing of the libraries that
+    snapshots need, which the one process has imported as well.
     """
+    of_snapshots = kind == "api"
     program = f"""
 import importlib, io, contextlib, json, os, sys, traceback
-import {common}
-def wrong_with(name):
-{textwrap.indent(textwrap.dedent(code), "    ")}
+import snapshot_restore_py, {IN_COMMON[kind]}
+def loaded(name):
+{textwrap.indent(LOADED, "    ")}
+def wrong_in_a_snapshot(name):
+{textwrap.indent(SNAPSHOT, "    ")}
+parts = [loaded, wrong_in_a_snapshot] if {of_snapshots} else [loaded]
+seen = {{*sys.modules, *sys.stdlib_module_names}}
+if {of_snapshots}:
+    import botocore.session, botocore.httpsession, awslambdaric.lambda_runtime_hooks_runner
+hidden = {{name: sys.modules.pop(name) for name in [*sys.modules] if not {{name, name.partition(".")[0]}} & seen}}
 for name in sys.argv[1:]:
     if os.fork() == 0:
-        try:
-            wrong = wrong_with(name)
-        except BaseException:
-            wrong = traceback.format_exc()
-        print(json.dumps([name, wrong]), flush=True)
+        results = []
+        for part in parts:
+            try:
+                results.append(part(name))
+            except BaseException:
+                results.append(traceback.format_exc())
+            sys.modules.update(hidden)
+        print(json.dumps([name, results]), flush=True)
         os._exit(0)
     os.wait()
 """
@@ -152,45 +192,37 @@ for name in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def chosen(request: pytest.FixtureRequest) -> set[str]:
-    """The functions that this run tests: `-k` may choose one of them, and each takes a fifth of a second."""
+def results(request: pytest.FixtureRequest) -> dict[str, list[str]]:
+    """The results of the functions that this run tests: `-k` may choose one of them, and each takes half a second."""
     tests = [each for each in request.session.items if isinstance(each, pytest.Function) and hasattr(each, "callspec")]
-    return {str(each.callspec.params["function"]) for each in tests if "function" in each.callspec.params}
-
-
-@pytest.fixture(scope="module")
-def loaded_when_imported(chosen: set[str]) -> dict[str, str]:
-    """Function → a JSON list of the modules that are loaded after its import, or a traceback."""
-    code = f"""
-    importlib.import_module({MODULES!r}[name])
-    return json.dumps([*sys.modules])
-    """
-    found: dict[str, str] = {}
+    chosen = {str(each.callspec.params["function"]) for each in tests if "function" in each.callspec.params}
+    found: dict[str, list[str]] = {}
     for kind in FORBIDDEN:
-        names = [name for name, each in KINDS.items() if each == kind and name in chosen]
-        found |= _in_processes_of_their_own(code, names, IN_COMMON[kind])
+        found |= _in_forks([name for name, each in KINDS.items() if each == kind and name in chosen], kind)
     return found
 
 
-def _modules(loaded: str) -> set[str]:
+def _loaded(results: dict[str, list[str]], function: str) -> set[str]:
+    """Return the modules that are loaded after the function's import."""
+    [loaded, *_] = results.get(function, ["its process died"])
     assert loaded.startswith("["), loaded
     return set(json.loads(loaded))
 
 
 @pytest.mark.parametrize("function", MODULES)
 def test_the_import_of_a_function_reads_no_environment_and_loads_no_unused_module(
-    loaded_when_imported: dict[str, str], function: str
+    results: dict[str, list[str]], function: str
 ) -> None:
     """Import needs no AWS, no model, no settings."""
-    loaded = _modules(loaded_when_imported.get(function, "its process died"))
+    loaded = _loaded(results, function)
     assert not loaded & (FORBIDDEN[KINDS[function]] | UNUSED.get(function, set()))
 
 
 @pytest.mark.parametrize("function", MODULES)
 def test_the_import_of_a_function_loads_only_its_own_applications_code(
-    loaded_when_imported: dict[str, str], function: str
+    results: dict[str, list[str]], function: str
 ) -> None:
-    loaded = _modules(loaded_when_imported.get(function, "its process died"))
+    loaded = _loaded(results, function)
     group = MODULES[function].split(".")[1]
     own = set(application_names()) if function in READS_EVERY_INPUT else {group} & set(application_names())
     assert _applications_among(loaded) == own
@@ -216,38 +248,9 @@ def _applications_among(modules: Iterable[str]) -> set[str]:
     return {names[2] for names in parts if len(names) > 3}
 
 
-@pytest.fixture(scope="module")
-def wrong_in_a_snapshot(chosen: set[str]) -> dict[str, str]:
-    """Import each function with Lambda's own runtime, which runs the hooks."""
-    code = f"""
-    os.environ |= {VARIABLES!r}[name] | {CREDENTIALS!r}
-    importlib.import_module({MODULES!r}[name])
-    import botocore.httpsession
-    from awslambdaric import lambda_runtime_hooks_runner as runner
-    asked = []
-    botocore.httpsession.URLLib3Session.send = lambda self, request: asked.append(request.url)
-    direct_requests = importlib.import_module("shared.storage.direct_requests")
-    direct_requests.Connections.post = lambda self, *request: asked.append(self.host)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        runner.run_before_snapshot()
-    made = importlib.import_module("shared.storage.aws").client.cache_info().currsize
-    runner.run_after_restore()
-    if asked or printed.getvalue():
-        return f"before there is a request, it asks for {{asked}} and prints {{printed.getvalue()!r}}"
-    if made != 4:
-        return f"its snapshot has {{made}} clients"
-    loaded = sorted({FORBIDDEN_IN_A_SNAPSHOT!r} & sys.modules.keys())
-    return f"it loads {{loaded}}" if loaded else ""
-    """
-    names = [name for name, kind in KINDS.items() if kind == "api" and name in chosen]
-    runtime = "botocore.session, botocore.httpsession, awslambdaric.lambda_runtime_hooks_runner"
-    return _in_processes_of_their_own(code, names, f"{IN_COMMON['api']}, {runtime}")
-
-
 @pytest.mark.parametrize("function", [name for name, kind in KINDS.items() if kind == "api"])
-def test_a_snapshot_is_warm_and_its_hooks_send_no_request(wrong_in_a_snapshot: dict[str, str], function: str) -> None:
-    wrong = wrong_in_a_snapshot.get(function, "its process died")
+def test_a_snapshot_is_warm_and_its_hooks_send_no_request(results: dict[str, list[str]], function: str) -> None:
+    [*_, wrong] = results.get(function, ["its process died"])
     assert not wrong, wrong
 
 

@@ -20,6 +20,7 @@ from local.aws import moto_dynamodb, moto_stepfunctions
 from local.aws.server import Aws
 from local.stack import LocalStack
 from tests.api_user import wait_until
+from tests.dynamodb_calls import DynamoDbCalls
 from tests.patience import ALLOWANCE
 
 SMALL = Path(__file__).resolve().parents[1] / "local/stack/template.yaml"
@@ -293,8 +294,8 @@ def send(app: Any, operation: str, body: dict[str, Any]) -> tuple[int, Any]:
     return response.status_code, json.loads(response.data)
 
 
-def play(app: Any) -> list[tuple[int, Any]]:
-    """Return the script's responses on a new table."""
+def create_table(app: Any) -> None:
+    """Create the script's table again."""
     dynamodb_backends["123456789012"]["us-east-1"].tables.pop("T", None)
     names = ("PK", "SK", "owner", "at")
     index = {
@@ -310,6 +311,11 @@ def play(app: Any) -> list[tuple[int, Any]]:
         "GlobalSecondaryIndexes": [index],
     }
     assert send(app, "CreateTable", definition)[0] == 200
+
+
+def play(app: Any) -> list[tuple[int, Any]]:
+    """Return the script's responses on a new table."""
+    create_table(app)
     bodies = (
         (operation, body if "RequestItems" in body or "TransactItems" in body else {"TableName": "T", **body})
         for operation, body in script()
@@ -341,7 +347,7 @@ def test_numbers_come_back_as_dynamodb_writes_them(monkeypatch: pytest.MonkeyPat
     for owner, name, shortcut in moto_dynamodb.SHORTCUTS:
         monkeypatch.setattr(owner, name, shortcut, raising=False)
     app = Aws(None)
-    play(app)
+    create_table(app)
     given = {"a": "1.0", "b": "0.50", "c": "-0", "d": "007", "e": "100"}
     item = {**KEY, **{name: {"N": number} for name, number in given.items()}}
     assert send(app, "PutItem", {"TableName": "T", "Item": item})[0] == 200
@@ -356,7 +362,7 @@ def test_what_moto_changes_in_place_is_measured_again(monkeypatch: pytest.Monkey
     for owner, name, shortcut in moto_dynamodb.SHORTCUTS:
         monkeypatch.setattr(owner, name, shortcut, raising=False)
     app = Aws(None)
-    play(app)
+    create_table(app)
     assert send(app, "PutItem", {"TableName": "T", "Item": {**KEY, "l": {"L": []}}})[0] == 200
     grown = {
         "Key": KEY,
@@ -389,23 +395,23 @@ def test_twenty_concurrent_writers_lose_no_event(stack: LocalStack) -> None:
     refused: list[str] = []
 
     def write(writer: int) -> None:
-        for number in range(20):
-            item = {"PK": {"S": f"JOB#writers-{writer}"}, "SK": {"S": f"EVT#{number}"}}
-            dynamodb.put_item(TableName="millrace-Things", Item=item)
-            try:  # all writers append at the same sequence number
+        with DynamoDbCalls(stack.aws_url) as calls:
+            for number in range(20):
+                item = {"PK": {"S": f"JOB#writers-{writer}"}, "SK": {"S": f"EVT#{number}"}}
+                calls.call("PutItem", TableName="millrace-Things", Item=item)
+                # All writers append at the same sequence number.
                 contested = {"PK": {"S": "JOB#contested"}, "SK": {"S": f"EVT#{number}"}, "by": {"N": str(writer)}}
-                dynamodb.put_item(
-                    TableName="millrace-Things", Item=contested, ConditionExpression="attribute_not_exists(PK)"
-                )
-            except dynamodb.exceptions.ConditionalCheckFailedException as error:
-                refused.append(str(error))
+                unless_there = {"Item": contested, "ConditionExpression": "attribute_not_exists(PK)"}
+                status, response = calls.send("PutItem", TableName="millrace-Things", **unless_there)
+                if status != 200:
+                    refused.append(response["__type"].rpartition("#")[2])
 
     threads = [threading.Thread(target=write, args=(writer,)) for writer in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(refused) == 19 * 20
+    assert refused == ["ConditionalCheckFailedException"] * 19 * 20
     for writer in [*(f"writers-{number}" for number in range(20)), "contested"]:
         values = {":p": {"S": f"JOB#{writer}"}}
         found = dynamodb.query(

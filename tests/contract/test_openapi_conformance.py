@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis.checks import load_all_checks, not_a_server_error
-from schemathesis.config import SchemathesisConfig
-from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from local.stack import LocalStack
 from shared.log.events import parse_stream_event
@@ -31,29 +21,19 @@ from tests.contract.emulator import executions_replaced
 from tests.patience import PATIENCE
 from tools.openapi import DOCUMENT, STREAM_PATH
 
+if TYPE_CHECKING:
+    from schemathesis import BaseSchema, CheckFunction
+
 pytestmark = pytest.mark.no_cover  # as every property test; see tests/conftest.py
 
-load_all_checks()
-SCHEMA = schemathesis.openapi.from_dict(
-    json.loads(DOCUMENT.read_text()),
-    config=SchemathesisConfig.from_dict(
-        {
-            "generation": {"with-security-parameters": False, "allow-x00": True},
-            "checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 404, 409, 413, 415, 422]}},
-        }
-    ),
-)
+PATHS: dict[str, dict[str, Any]] = json.loads(DOCUMENT.read_text())["paths"]
 OPERATIONS = [
-    (each.ok().method.upper(), each.ok().path) for each in SCHEMA.get_all_operations() if isinstance(each, Ok)
+    (method.upper(), path)
+    for path, item in PATHS.items()
+    for method in item
+    if method in {"get", "post", "patch", "delete"}
 ]
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
-MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
+MODES = ["positive", "negative"]
 REAL = "the caller's own"
 FOREIGN = "somebody else's"
 bounded = settings(
@@ -64,14 +44,42 @@ bounded = settings(
 )
 
 
-def test_the_tests_call_every_operation_of_the_document() -> None:
-    described = json.loads(DOCUMENT.read_text())["paths"]
+@functools.cache
+def schema() -> BaseSchema:
+    """Load the document with Schemathesis, which is imported by those processes only that run these tests."""
+    import schemathesis  # noqa: PLC0415 - it takes most of the time in which these tests are collected
+    from schemathesis.checks import load_all_checks  # noqa: PLC0415
+    from schemathesis.config import SchemathesisConfig  # noqa: PLC0415
 
-    assert set(OPERATIONS) == {
-        (method.upper(), path)
-        for path, item in described.items()
-        for method in item.keys() & {"get", "post", "patch", "delete"}
+    load_all_checks()
+    config = {
+        "generation": {"with-security-parameters": False, "allow-x00": True},
+        "checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 404, 409, 413, 415, 422]}},
     }
+    return schemathesis.openapi.from_dict(json.loads(DOCUMENT.read_text()), config=SchemathesisConfig.from_dict(config))
+
+
+def checks(*, must_refuse: bool = False) -> list[CheckFunction]:
+    """Return the checks of every response; `must_refuse` adds the one that a wrong request is refused."""
+    from schemathesis.checks import not_a_server_error  # noqa: PLC0415
+    from schemathesis.specs.openapi import checks as of_openapi  # noqa: PLC0415
+
+    always = [
+        not_a_server_error,
+        of_openapi.status_code_conformance,
+        of_openapi.content_type_conformance,
+        of_openapi.response_headers_conformance,
+        of_openapi.response_schema_conformance,
+    ]
+    return [*always, of_openapi.negative_data_rejection] if must_refuse else always
+
+
+def test_the_tests_call_every_operation_of_the_document() -> None:
+    from schemathesis.core.result import Ok  # noqa: PLC0415
+
+    found = [each.ok() for each in schema().get_all_operations() if isinstance(each, Ok)]
+
+    assert sorted(OPERATIONS) == sorted((each.method.upper(), each.path) for each in found)
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +178,16 @@ def with_rules_no_schema_can_say(case: Any) -> Any:
     return case
 
 
+def places_of_input(method: str, path: str) -> set[str]:
+    """Return where a request to the operation has input: in its path, query, header or body."""
+    operation = PATHS[path][method.lower()]
+    places = {str(each["in"]) for each in operation.get("parameters", ())}
+    return places | {"body"} if "requestBody" in operation else places
+
+
 def has_input(method: str, path: str) -> bool:
     """Return whether the operation has more to vary than its path."""
-    operation = SCHEMA[path][method]
-    return bool(len(operation.body) or len(operation.query))
+    return bool(places_of_input(method, path) & {"query", "body"})
 
 
 def has_padded_text(value: Any) -> bool:
@@ -189,24 +203,19 @@ def has_padded_text(value: Any) -> bool:
             return False
 
 
-def cases(method: str, path: str, mode: Any) -> Any:
-    good = mode is schemathesis.GenerationMode.POSITIVE
-    drawn = SCHEMA[path][method].as_strategy(generation_mode=mode)
-    return drawn.map(with_rules_no_schema_can_say) if good else drawn
+def cases(method: str, path: str, mode: str) -> Any:
+    from schemathesis import GenerationMode  # noqa: PLC0415
 
-
-def can_be_wrong(method: str, path: str) -> bool:
-    """Return whether a request to the operation has anything that can break a rule."""
-    return "{" in path or has_input(method, path) or bool(len(SCHEMA[path][method].headers))
+    drawn = schema()[path][method].as_strategy(generation_mode=GenerationMode(mode))
+    return drawn.map(with_rules_no_schema_can_say) if mode == "positive" else drawn
 
 
 @pytest.mark.parametrize(
     ("method", "path", "mode"),
-    [(*each, mode) for mode in MODES for each in OPERATIONS if mode is MODES[0] or can_be_wrong(*each)],
-    ids=lambda each: getattr(each, "value", each),
+    [(*each, mode) for mode in MODES for each in OPERATIONS if mode == "positive" or places_of_input(*each)],
 )
 def test_a_client_gets_only_responses_that_the_document_describes(
-    send: Callable[..., Any], made: Made, caller: ApiUser, method: str, path: str, mode: Any
+    send: Callable[..., Any], made: Made, caller: ApiUser, method: str, path: str, mode: str
 ) -> None:
     user = made.erased if path.startswith("/me/data") else caller
     statuses: set[int] = set()
@@ -217,10 +226,10 @@ def test_a_client_gets_only_responses_that_the_document_describes(
         answer = send(case, whose, {"Authorization": f"Bearer {user.token}"})
         statuses.add(answer.status_code)
         must_refuse = whose is None and not has_padded_text(case.body)
-        case.validate_response(answer, checks=[*CHECKS, *([negative_data_rejection] if must_refuse else [])])
+        case.validate_response(answer, checks=checks(must_refuse=must_refuse))
 
     check()
-    if mode is schemathesis.GenerationMode.POSITIVE:
+    if mode == "positive":
         assert statuses - {404, 422}, "nothing but refusals of its input was tried"
 
 
@@ -228,12 +237,12 @@ def test_a_client_gets_only_responses_that_the_document_describes(
 def test_a_client_without_a_token_gets_only_the_refusal(send: Callable[..., Any], method: str, path: str) -> None:
     # tests/http/test_authentication.py calls every route without a token; here the request's input varies.
     @settings(bounded, max_examples=4)
-    @given(case=cases(method, path, MODES[0]) | cases(method, path, MODES[1]), whose=st.sampled_from([None, REAL]))
+    @given(case=cases(method, path, "positive") | cases(method, path, "negative"), whose=st.sampled_from([None, REAL]))
     def check(case: Any, whose: str | None) -> None:
         answer = send(case, whose, {})
         # The API checks unknown paths, and on the stream invalid inputs, before the missing token.
         assert answer.status_code in {401, 404, 422}
-        case.validate_response(answer, checks=CHECKS)
+        case.validate_response(answer, checks=checks())
 
     check()
 

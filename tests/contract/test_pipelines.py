@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,15 @@ def pipeline(request: pytest.FixtureRequest) -> Pipeline:
     return found
 
 
+@functools.cache
+def _loaded(file: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(file.read_text())
+    return loaded
+
+
 @pytest.fixture
 def machine(pipeline: Pipeline) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(FILES[pipeline.name].read_text())
-    return loaded
+    return copy.deepcopy(_loaded(FILES[pipeline.name]))
 
 
 def in_order(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -25,13 +25,25 @@ from local.aws.credentials import aws_environment
 from local.aws.iam import role_of
 from local.stack import LocalStack
 from local.template.template import Function
-from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal, wait_until
+from tests.api_user import (
+    TERMINAL,
+    ApiUser,
+    Event,
+    any_record_waits,
+    broken_rules,
+    data_of,
+    ended_execution,
+    fold,
+    refusal,
+    wait_until,
+)
 from tests.contract import build_output
 from tests.contract.build_output import event
 from tests.contract.emulator import template_of
 from tests.layout import EVENT_FILES
 from tests.patience import PATIENCE
 from tests.web_adapter import layer
+from tests.web_adapter.runtime_api import Answer
 from tests.web_adapter.sandbox import Sandbox
 
 EVENTS = [name for name in EVENT_FILES if name.startswith("stream_job.")]
@@ -282,10 +294,17 @@ def test_a_connection_ends_cleanly_after_its_window_and_the_next_one_continues(
 ) -> None:
     hurried = new_sandbox(STREAM_WINDOW_SECONDS="0.5")
     about = request(hanging_job, token=user.token, tab="mine")
-    wait_until(lambda: user.job(hanging_job)["text"])  # so that a connection has events, however short it is
+    wait_until(lambda: user.job(hanging_job)["text"])  # so that there are events for a connection, however short it is
 
-    answer = hurried.invoke(about)
-    first = list(events_of(answer.response()))
+    def connected() -> tuple[Answer, list[Event]] | None:
+        """Return a connection and its events; None without any: on a busy machine it may end before its first read."""
+        answer = hurried.invoke(about)
+        found = list(events_of(answer.response()))
+        return (answer, found) if ids(found) else None
+
+    connection = wait_until(connected)
+    assert connection is not None
+    answer, first = connection
     user.cancel(hanging_job)
     about = request(hanging_job, token=user.token, tab="mine", after=ids(first)[-1])
     second = list(events_of(hurried.invoke(about).response()))
@@ -350,8 +369,9 @@ def read(response: httpx.Response) -> httpx.Response:
 def test_a_fault_before_the_stream_is_a_response_and_not_a_failed_invocation(
     sandbox: Sandbox, user: ApiUser, ended_job: str, fault: str, status: int, code: str
 ) -> None:
-    # The functions that learn of the job's end read it as well; the faults are for the stream's function.
-    wait_until(lambda: not any(each["waiting"] for each in user.stack.sources()["streams"].values()))
+    # Functions that end the job or learn of its end read it as well; the faults are for the stream's function.
+    ended_execution(user.stack, user.job(ended_job)["executionArn"])
+    wait_until(lambda: not any_record_waits(user.stack))
     user.stack.inject_fault("GetItem", error=fault, count=3, job_id=ended_job)
 
     answer = sandbox.invoke(request(ended_job, token=user.token))

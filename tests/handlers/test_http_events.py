@@ -10,10 +10,12 @@ import httpx
 import pytest
 
 from local.stack import LocalStack
+from shared import bootstrap
 from shared.agents.agent import Agent
 from shared.jobs.job import Job, JobStatus
 from shared.storage.agents import DynamoAgentStore
 from shared.storage.jobs import DynamoJobStore
+from shared.storage.log_polls import DynamoLogPolls
 from tests.fixtures.functions import AGENT_ID, JOB_ID, OWNER, Handle, envelope, load_event
 
 
@@ -175,7 +177,13 @@ def test_stream_job_sends_the_events_of_the_job(stack: LocalStack, handle: Handl
 
     async def request() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://stream") as client:
-            return await client.request(event["requestContext"]["http"]["method"], event["rawPath"], headers=headers)
+            method = event["requestContext"]["http"]["method"]
+            answer = await client.request(method, event["rawPath"], headers=headers)
+        polls = bootstrap.core().ports.log_polls
+        assert isinstance(polls, DynamoLogPolls)
+        polls._requests.close()  # on Lambda they are used until the process ends
+        await asyncio.sleep(0)
+        return answer
 
     answer = asyncio.run(request())
 

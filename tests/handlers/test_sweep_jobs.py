@@ -20,20 +20,24 @@ def _moved_long_ago(stack: LocalStack, job_id: str, execution_arn: str) -> None:
 
 
 def test_the_sweep_fails_a_stuck_job_and_its_watchers_get_the_error(stack: LocalStack, user: ApiUser) -> None:
-    stuck, running, done = user.new_job("hang_after=0"), user.new_job("hang_after=0"), user.new_job(AT_ONCE)
-    wait_until(lambda: user.job(stuck)["stage"] and user.job(running)["stage"])
+    running, done = user.new_job("hang_after=0"), user.new_job(AT_ONCE)
+    wait_until(lambda: user.job(running)["stage"])
     user.ended(done)
-    own, another = (user.job(job_id)["executionArn"] for job_id in (running, stuck))
-    _moved_long_ago(stack, running, own)
-    _moved_long_ago(stack, stuck, f"{another}-never-started")
+    _moved_long_ago(stack, running, user.job(running)["executionArn"])
 
-    answer = stack.client("lambda").invoke(FunctionName="millrace-sweep_jobs", Payload=b"{}")
+    def stuck_until_swept() -> str | None:
+        """Return a stuck job that is in the sweep's report; None if the scheduled sweep has found it before."""
+        stuck = user.new_job("hang_after=0")
+        wait_until(lambda: user.job(stuck)["stage"])
+        _moved_long_ago(stack, stuck, f"{user.job(stuck)['executionArn']}-never-started")
+        answer = stack.client("lambda").invoke(FunctionName="millrace-sweep_jobs", Payload=b"{}")
+        report = json.loads(answer["Payload"].read())
+        assert running not in report["ended"], report  # tests share the stack, so there may be others
+        return stuck if stuck in report["ended"] else None
 
-    report = json.loads(answer["Payload"].read())
-
-    # Tests share the stack, so the sweep may find other jobs as well.
-    assert stuck in report["ended"], report
-    assert running not in report["ended"], report
+    stuck = wait_until(stuck_until_swept)
+    assert stuck is not None
+    assert user.job(stuck)["status"] == "failed"
     assert user.job(stuck)["failure"]["code"] == "EXECUTION_NOT_STARTED"
     assert user.watch(stuck)[-1].type == "error"
     assert user.job(running)["status"] == "in_progress"

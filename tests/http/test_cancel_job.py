@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.model.control import ModelControl
-from tests.api_user import ApiUser, data_of, fold, refusal, wait_until
+from tests.api_user import ApiUser, data_of, ended_execution, fold, refusal, wait_until
 
 
 @pytest.mark.parametrize("tokens", [0, 5])
@@ -45,14 +45,8 @@ def test_a_cancellation_stops_the_jobs_execution(user: ApiUser) -> None:
     job_id = user.new_job("hang_after=0")
     wait_until(lambda: user.job(job_id)["status"] == "in_progress")
     user.cancel(job_id)
-    states = user.stack.client("stepfunctions")
     arn = user.job(job_id)["executionArn"]
-
-    def ended() -> Any:
-        execution = states.describe_execution(executionArn=arn)
-        return execution if execution["status"] != "RUNNING" else None
-
-    execution = wait_until(ended)
+    execution = ended_execution(user.stack, arn)
 
     # Either the API's stop comes first, or the stage ends first because it can no longer append to the log.
     assert execution["status"] in {"ABORTED", "FAILED"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import gzip
 import hashlib
 import json
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from local.stack import LocalStack
-from tests.api_user import ApiUser, broken_rules, data_of, refusal, wait_until
+from tests.api_user import ApiUser, any_record_waits, broken_rules, data_of, refusal, wait_until
 from tests.applications import modules
 
 ID = re.compile(r"(?:job|run|ses|prj|agt|img|scn|rnd|tfm|whk|whd)_[0-9a-z]{26,27}")
@@ -34,8 +35,9 @@ def stored(stack: LocalStack) -> dict[str, str]:
     for name in [each["Name"] for each in bucket.list_buckets()["Buckets"]]:
         for page in bucket.get_paginator("list_objects_v2").paginate(Bucket=name):
             for each in page.get("Contents", ()):
-                content = bucket.get_object(Bucket=name, Key=each["Key"])["Body"].read()
-                found[f"{name} {each['Key']}"] = "\n".join(_texts(content))
+                with contextlib.suppress(bucket.exceptions.NoSuchKey):  # it was deleted meanwhile
+                    content = bucket.get_object(Bucket=name, Key=each["Key"])["Body"].read()
+                    found[f"{name} {each['Key']}"] = "\n".join(_texts(content))
     return found
 
 
@@ -73,7 +75,7 @@ def needles_of(user: ApiUser, marker: str, found: Mapping[str, str]) -> set[str]
     return needles
 
 
-def at_rest(stack: LocalStack, needles: set[str]) -> dict[str, str]:
+def at_rest(stack: LocalStack, *users: ApiUser, needles: set[str]) -> dict[str, str]:
     """Return what is stored as soon as nothing with these texts changes: archiving follows the end of a job."""
     seen: list[dict[str, str]] = [stored(stack)]
 
@@ -81,8 +83,17 @@ def at_rest(stack: LocalStack, needles: set[str]) -> dict[str, str]:
         seen.append(stored(stack))
         return mentioning(seen[-1], needles) == mentioning(seen[-2], needles)
 
-    wait_until(unchanged)
+    wait_until(lambda: all(map(has_settled, users)) and not any_record_waits(stack) and unchanged())
     return seen[-1]
+
+
+def has_settled(user: ApiUser) -> bool:
+    """Return whether each job of the user has begun, and the execution of each ended job has ended."""
+    states, jobs = user.stack.client("stepfunctions"), [user.job(job_id) for job_id in user.jobs(limit=100)]
+    ended = [job["executionArn"] for job in jobs if job["endedAt"] is not None]
+    executions = [states.describe_execution(executionArn=arn) for arn in ended if arn is not None]
+    has_begun = all(job["status"] != "pending" for job in jobs)
+    return has_begun and all(execution["status"] != "RUNNING" for execution in executions)
 
 
 def mentioning(found: Mapping[str, str], needles: set[str]) -> dict[str, str]:
@@ -111,7 +122,7 @@ def test_an_erasure_that_is_killed_and_repeated_leaves_nothing_and_touches_no_ot
     stack: LocalStack, owners: tuple[tuple[ApiUser, str], tuple[ApiUser, str]]
 ) -> None:
     (ada, ada_marker), (bob, bob_marker) = owners
-    before = at_rest(stack, {ada.name, ada_marker, bob.name, bob_marker})
+    before = at_rest(stack, ada, bob, needles={ada.name, ada_marker, bob.name, bob_marker})
     adas, bobs = needles_of(ada, ada_marker, before), needles_of(bob, bob_marker, before)
     assert not adas & bobs
     of_bob = mentioning(before, bobs)

@@ -115,7 +115,8 @@ def usage_of(user: ApiUser, job_id: str, folder: Path) -> Any:
     s3, (bucket,) = user.stack.client("s3"), Template(ROOT / "template.yaml").buckets
 
     def counted() -> Any:
-        for each in s3.list_objects_v2(Bucket=bucket, Prefix="usage/").get("Contents", ()):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="usage/")
+        for each in (found for page in pages for found in page.get("Contents", ())):
             file = folder / each["Key"].replace("/", "_")
             file.write_bytes(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read())
         if not list(folder.iterdir()):

@@ -11,7 +11,7 @@ import pytest
 
 from local.model.control import ModelControl
 from local.stack import LocalStack
-from tests.api_user import ApiUser, Event, fold
+from tests.api_user import ApiUser, Event, ended_execution, fold
 
 FAULTS = {
     "limited twice": "status=429, times=2, token_ms=0",
@@ -101,10 +101,7 @@ def test_the_owner_can_read_the_stack_trace(watched_jobs: dict[str, Future[Watch
 
 def test_the_execution_of_a_failed_job_fails(watched_jobs: dict[str, Future[WatchedJob]]) -> None:
     watched = watched_jobs["down for all attempts"].result()
-    states = watched.user.stack.client("stepfunctions")
-
-    execution = states.describe_execution(executionArn=watched.job["executionArn"])
-
+    execution = ended_execution(watched.user.stack, watched.job["executionArn"])
     assert execution["status"] == "FAILED"
     assert execution["error"] == "ModelUnavailable"
 

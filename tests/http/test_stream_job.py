@@ -14,7 +14,18 @@ import httpx
 import pytest
 from httpx_sse import EventSource
 
-from tests.api_user import TERMINAL, ApiUser, Event, broken_rules, data_of, fold, refusal, wait_until
+from shared.web.stream import RECONNECT_GRACE_SECONDS
+from tests.api_user import (
+    STREAM_WINDOW_SECONDS,
+    TERMINAL,
+    ApiUser,
+    Event,
+    broken_rules,
+    data_of,
+    fold,
+    refusal,
+    wait_until,
+)
 
 HANGS = "token_ms=0, first_token_ms=0, hang_after=5"
 UNHURRIED = "token_ms=5"
@@ -228,8 +239,9 @@ def test_a_sixth_stream_is_refused_until_one_of_five_is_closed(user: ApiUser, ha
         asked_at = time.time()
         refused = user.stream_refused(hanging_job, tab="tab-5")
         error = refusal(refused, 429, "STREAM_LIMIT_EXCEEDED")
-        # The first stream ends after the stack's window of 60 s, and its slot is kept for 5 s more.
-        earliest, latest = began + 65 - time.time(), first_opened_by + 65 - asked_at
+        # The first stream ends after the stack's window, and its slot is kept for 5 s more.
+        kept = STREAM_WINDOW_SECONDS + RECONNECT_GRACE_SECONDS
+        earliest, latest = began + kept - time.time(), first_opened_by + kept - asked_at
         assert math.floor(earliest) <= int(refused.headers["retry-after"]) <= math.ceil(latest)
         assert error["details"]["retryAfterSeconds"] == int(refused.headers["retry-after"])
         assert error["retryable"] is True

@@ -83,8 +83,8 @@ def _request(connection: socket.socket) -> bytes:
         read += more
     head, _, body = read.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-    while len(body) < length:
-        body += connection.recv(65_536)
+    while len(body) < length and (more := connection.recv(65_536)):
+        body += more
     return head + b"\r\n\r\n" + body
 
 

@@ -137,9 +137,10 @@ def test_a_receiver_that_never_answers_is_left_at_the_deadline() -> None:
 
 
 def test_a_port_where_nothing_listens_is_a_failure() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert sender().post(f"http://hook.example:{port}/", HEADERS, BODY).error is SendError.CONNECTION_FAILED
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # so that no other process takes the port
+        outcome = sender().post(f"http://hook.example:{bound.getsockname()[1]}/", HEADERS, BODY)
+    assert outcome.error is SendError.CONNECTION_FAILED
 
 
 def test_a_name_is_resolved_once_and_the_connection_goes_to_the_address_that_was_checked() -> None:

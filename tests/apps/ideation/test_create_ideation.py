@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.stack import LocalStack
-from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of, refusal
+from tests.api_user import AT_ONCE, ApiUser, broken_rules, data_of, refusal, until_refused
 from tests.apps.ideation.requests import RUN, get_run
 
 
@@ -95,9 +95,8 @@ def test_a_job_of_the_jobs_api_creates_a_run_and_cannot_name_one(user: ApiUser) 
 def test_creating_runs_counts_against_the_limit_of_job_creations(new_hurried_user: Callable[[], ApiUser]) -> None:
     user = new_hurried_user()
     body = {**RUN, "ideaCount": 1, "requirements": f"[[script: {AT_ONCE}]]"}
-    for _ in range(10):
-        data_of(user.api.post("/ideations", json=body), 202)
-    error = refusal(user.api.post("/ideations", json=body), 429, "RATE_LIMIT_EXCEEDED")
+    _, response = until_refused(lambda: user.api.post("/ideations", json=body), most=10)
+    error = refusal(response, 429, "RATE_LIMIT_EXCEEDED")
     assert error["details"]["retryAfterSeconds"] >= 1
 
 

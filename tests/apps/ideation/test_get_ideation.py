@@ -17,7 +17,7 @@ def test_a_completed_run_is_returned_with_all_its_fields(user: ApiUser) -> None:
     run = finished_run(user, arrangement="rank")
 
     assert run["status"] == run["transform"]["status"] == "completed"
-    assert run["title"] == "mobile game: Puzzle, Fiction > Mystery > Cozy"
+    assert run["title"] == "mobile game: Puzzle, Fiction › Mystery › Cozy"
     assert {name: run["parameters"][name] for name in RUN} == RUN
     assert run["parameters"]["requestedAt"] == run["createdAt"]
     assert [idea["number"] for idea in run["ideas"]] == list(range(1, 11))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine
 from tests.patience import ALLOWANCE
 
 
-def patient_engine() -> ProcessEngine:
-    """Return the engine for a test that is not about a time limit."""
-    return ProcessEngine(EngineLimits().times(ALLOWANCE))
+def patient_engine(**limits: Any) -> ProcessEngine:
+    """Return the engine for a test that is about no limit, or about these fields of `EngineLimits` only."""
+    return ProcessEngine(replace(EngineLimits().times(ALLOWANCE), **limits))

@@ -12,7 +12,7 @@ import pytest
 from tests.apps.sheets.artefacts import SESSION
 from tests.apps.sheets.requests import upload
 from tests.fixtures.functions import JOB_ID, OWNER, Handle, envelope, load_event
-from tests.patience import PATIENCE
+from tests.patience import ALLOWANCE, PATIENCE
 
 Send = Callable[..., Any]
 OPERATIONS = (
@@ -33,6 +33,12 @@ OPERATIONS = (
     "create_export",
     "create_message",
 )
+
+
+@pytest.fixture(autouse=True)
+def _patient_engine(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the engine the time that a busy machine needs; `tables` sets the product's own."""
+    monkeypatch.setenv("ENGINE_TIME_FACTOR", str(ALLOWANCE))
 
 
 @pytest.fixture

@@ -8,28 +8,23 @@ FIELDS = {"pageOrComponent": "Checkout page", "featureType": "enhancement", "pri
 """The required fields of a job's input."""
 
 
+_LONGEST = 4_000
+"""The most characters of one text in an output."""
+
+
 def output_of(kilobytes: int) -> str:
-    """Return a valid output of the model of about this size."""
-    room = kilobytes * 1000 - 200
-    considerations = ["x" * min(3900, room)]
-    suggestions = []
-    while True:
-        prose = "".join(considerations)
-        suggestions.append(
-            {
-                "title": "Load",
-                "rationale": "load",
-                "description": "load",
-                "implementationConsiderations": [prose],
-            }
-        )
-        room -= len(prose)
-        if room < 500 or len(suggestions) == 10:
-            break
-        considerations = ["x" * min(3900, room)]
-    while room > 500:
-        extra = "x" * min(3900, room)
-        room -= len(extra)
-        fewest = min(suggestions, key=lambda each: len(each["implementationConsiderations"]))
-        fewest["implementationConsiderations"].append(extra)  # type: ignore[attr-defined]
-    return json.dumps({"suggestions": suggestions})
+    """Return a valid output of the model of about this size in UTF-8, at most 1,900 kB."""
+    letter = "x" if kilobytes < 450 else "𝄞"  # the schema limits characters, and this one has four bytes
+    room = (kilobytes * 1000 - 200) // len(letter.encode())
+    texts = [letter * min(_LONGEST, room - begin) for begin in range(0, room, _LONGEST)]
+    few = min(10, len(texts))
+    suggestions = [
+        {
+            "title": "Load",
+            "rationale": "load",
+            "description": "load",
+            "implementationConsiderations": texts[number::few],
+        }
+        for number in range(few)
+    ]
+    return json.dumps({"suggestions": suggestions}, ensure_ascii=False)

@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -25,6 +26,7 @@ from shared.apps.video.build.type_check import type_errors
 from shared.apps.video.scene import FORMATS
 from shared.errors import CompilerMissing, ErrorCode, StorageUnavailable
 from tests.apps.video.compiler_lane import require_compiler
+from tests.patience import PATIENCE
 
 require_compiler()
 
@@ -50,7 +52,8 @@ def printed(script: str, folder: Path, *options: str) -> str:
     """Run a script as scenes are run, but with all that Deno has, and return what it prints."""
     file = folder / "script.js"
     file.write_text(script)
-    return asyncio.run(run_deno(["run", *(options or OPTIONS), str(file)], LIMITS, folder=folder)).output.strip()
+    limits = replace(LIMITS, seconds=PATIENCE)
+    return asyncio.run(run_deno(["run", *(options or OPTIONS), str(file)], limits, folder=folder)).output.strip()
 
 
 class TestWhatIsOutOfReach:
@@ -178,7 +181,7 @@ class TestLimits:
         script = tmp_path / "loops.js"
         script.write_text("while (true) {}")
 
-        ended = asyncio.run(run_deno(["run", str(script)], Limits(1, 60, 700_000_000), folder=tmp_path))
+        ended = asyncio.run(run_deno(["run", str(script)], Limits(1, PATIENCE, 700_000_000), folder=tmp_path))
 
         assert not ended.late
         assert ended.status == -signal.SIGXCPU
@@ -245,7 +248,7 @@ class TestLimits:
         script.write_text(f"Deno.writeTextFileSync({str(mark)!r}, String(Deno.pid)); setInterval(() => {{}}, 1000)")
 
         async def give_up() -> None:
-            limits = Limits(60, 60, 700_000_000)
+            limits = Limits(60, PATIENCE, 700_000_000)
             task = asyncio.create_task(run_deno(["run", "--allow-write", str(script)], limits, folder=tmp_path))
             await asyncio.to_thread(wait_for_content, mark)
             task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from shared.apps.video.build.source import Source
 from shared.apps.video.build.type_check import LIMITS, type_errors
 from tests.apps.video.compiler_lane import CORPUS, IMAGES, build, expected, found, require_compiler, scene
 from tests.layout import ROOT
+from tests.patience import PATIENCE
 
 GOOD = sorted((CORPUS / "good").glob("*.tsx"))
 BROKEN = sorted((CORPUS / "broken").glob("*.tsx"))
@@ -73,7 +75,9 @@ class TestCorpus:
                 (tmp_path / "scene.tsx").rename(tmp_path / file.name)
             options = [*NO_FETCHES, "--quiet", "--config", str(tmp_path / "deno.json")]
             files = [str(tmp_path / file.name) for file in GOOD]
-            return (await run_deno(["check", *options, *files], LIMITS, folder=tmp_path)).errors
+            ended = await run_deno(["check", *options, *files], replace(LIMITS, seconds=PATIENCE), folder=tmp_path)
+            assert ended.status == 0, ended
+            return ended.errors
 
         assert asyncio.run(check()) == ""
 
@@ -268,7 +272,7 @@ class TestAnyText:
         assert all(len(error.message) <= 400 for error in report.errors)
 
     @given(data=st.data())
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     def test_a_scene_that_is_cut_off_or_has_something_inserted(self, data: st.DataObject) -> None:
         code = data.draw(st.sampled_from([file.read_text() for file in GOOD]))
         at = data.draw(st.integers(0, len(code)))

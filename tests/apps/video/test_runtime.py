@@ -12,6 +12,7 @@ import pytest
 
 from shared.apps.video.build.deno import NO_PERMISSIONS, RUNTIME, Limits, run_deno
 from tests.apps.video.compiler_lane import require_compiler
+from tests.patience import PATIENCE
 
 require_compiler()
 CHECKS = Path(__file__).parent / "runtime_checks.js"
@@ -26,7 +27,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     shutil.copy(CHECKS, folder)
     options = [*NO_PERMISSIONS, "--no-config", "--import-map", str(folder / "imports.json")]
     script = str(folder / CHECKS.name)
-    ended = asyncio.run(run_deno(["run", *options, script], Limits(20, 60, 700_000_000), folder=folder))
+    ended = asyncio.run(run_deno(["run", *options, script], Limits(20, PATIENCE, 700_000_000), folder=folder))
     assert ended.status == 0, ended.errors
     found: dict[str, Any] = json.loads(ended.output)
     return found

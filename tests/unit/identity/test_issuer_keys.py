@@ -30,8 +30,9 @@ class Issuer:
 
     def _fetch(self) -> Keys:
         self.asked += 1
+        free = self.free  # before a test knows of this fetch, and gives the next one another
         self.asked_again.set()
-        self.free.wait()
+        free.wait()
         if isinstance(self.now, Exception):
             raise self.now
         return self.now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jwt
@@ -14,14 +14,23 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import Unauthenticated
-from shared.identity import tokens
+from shared.identity import issuer_keys, tokens
 from shared.identity.issuer_keys import IssuerKeys
 from shared.identity.tokens import TokenVerifier
+from tests.patience import PATIENCE
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "millrace"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patient() -> Iterator[None]:
+    """Let the thread that fetches the keys take as long as a busy machine needs."""
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(issuer_keys, "WAIT_SECONDS", PATIENCE)
+        yield
 
 
 @pytest.fixture(scope="module")

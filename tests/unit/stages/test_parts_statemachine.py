@@ -139,9 +139,9 @@ class DisturbedJobs(FakeJobStore):
         self._disturbance = disturbance
         self.paid = 0
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, job_id: str, *, consistent: bool = True) -> Job | None:
         with self._disturbance.around():
-            return super().get(job_id)
+            return super().get(job_id, consistent=consistent)
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None

@@ -21,20 +21,28 @@ def test_a_read_returns_rows_without_empty_ends() -> None:
     assert world.read("B2") == [["b"]]
 
 
-@pytest.mark.parametrize("cells", ["A1:C3", "BL511:BN514", "A510:BM513", "BM513", "A1:B600", "BK1:BN2"])
-def test_a_range_over_several_blocks_is_read_whole(cells: str) -> None:
+CORNERS = ["A1", "BL512", "BM512", "BL513", "BM513", "BN514", "C511"]
+
+
+@pytest.fixture(scope="module")
+def world_with_corners() -> VersionsWorld:
+    """A sheet with a value in each of several blocks, at their corners; tests only read it."""
     world = VersionsWorld([["first"]])
-    corners = ["A1", "BL512", "BM512", "BL513", "BM513", "BN514", "C511"]
-    for at in corners:
+    for at in CORNERS:
         world.write(at, at)
+    return world
+
+
+@pytest.mark.parametrize("cells", ["A1:C3", "BL511:BN514", "A510:BM513", "BM513", "A1:B600", "BK1:BN2"])
+def test_a_range_over_several_blocks_is_read_whole(world_with_corners: VersionsWorld, cells: str) -> None:
     area = parse_area(cells)
     shown = {
         str(Cell(area.first.row + down, area.first.column + right))
-        for down, row in enumerate(world.read(cells))
+        for down, row in enumerate(world_with_corners.read(cells))
         for right, value in enumerate(row)
         if value is not None
     }
-    assert shown == {at for at in corners if parse_area(at).first in area}
+    assert shown == {at for at in CORNERS if parse_area(at).first in area}
 
 
 def test_an_older_version_is_read_as_it_was() -> None:
@@ -94,13 +102,12 @@ def test_no_reader_that_keeps_what_its_etag_says_has_stale_cells(actions: list[t
                     pass
         except Conflict:
             pass
+        snapshot = world.engine.open(world.data.snapshot(SESSION, str(world.session.snapshot)))
         for cells in ("A1:C3", "A1:B600", "A600", "BM1:BN1"):
             found = world.find(cells)
-            now = repr(world.query.read(found))
-            assert kept.setdefault(found.etag, now) == now
-            snapshot = world.engine.open(world.data.snapshot(SESSION, str(world.session.snapshot)))
-            fresh = [[cell.value for cell in row] for row in snapshot.read("Sheet1", parse_area(cells))]
             shown = world.query.read(found)
+            assert kept.setdefault(found.etag, repr(shown)) == repr(shown)
+            fresh = [[cell.value for cell in row] for row in snapshot.read("Sheet1", parse_area(cells))]
             padded = [[*row, *[None] * (len(fresh[0]) - len(row))] for row in shown]
             padded += [[None] * len(fresh[0])] * (len(fresh) - len(padded))
             assert repr(padded) == repr(fresh)

@@ -312,6 +312,16 @@ class TestAnotherEngine:
         with pytest.raises(UnusableFile, match="not the one that was changed"):
             loading.run()
 
+    def test_a_repeated_recovery_returns_the_job_that_makes_the_changes_again(
+        self, loading: Loading, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.deploy(monkeypatch)
+        self.lose(loading)
+        first, again = (loading.work.recover(OWNER, loading.session.id, Origin(), idempotency_key="a")[1] for _ in "12")
+        assert first is not None
+        assert again is not None
+        assert (first.id, first.input) == (again.id, {"rebuild": True})
+
     def test_a_damaged_snapshot_is_made_again_too(self, loading: Loading) -> None:
         before, session = loading.read(), loading.world.now(loading.session)
         loading.world.data.objects[f"sheets/{session.id}/models/{session.snapshot}"] = b"damaged"

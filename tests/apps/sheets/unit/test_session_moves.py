@@ -391,6 +391,19 @@ class TestHealth:
         assert (world.now(session).state, world.now(session).version) == (ACTIVE, 2)
         world.check(session)
 
+    def test_a_repeated_recovery_returns_the_job_of_the_first(self, world: SessionWorld) -> None:
+        session = world.active()
+        world.health.lost(session)
+        _, job = world.work.recover(OWNER, session.id, Origin(), idempotency_key="a")
+        assert job is not None
+        _, again = world.work.recover(OWNER, session.id, Origin(), idempotency_key="a")
+        world.finish(job)
+        after, last = world.work.recover(OWNER, session.id, Origin(), idempotency_key="a")
+        assert [each.id for each in (again, last) if each is not None] == [job.id, job.id]
+        assert after.state is ACTIVE
+        with pytest.raises(InvalidInput, match="Idempotency-Key: must be a new key"):
+            world.work.ask(OWNER, session.id, TALK, Origin(), idempotency_key="a")
+
     def test_a_session_of_which_nothing_is_left_asks_for_another_upload(self, world: SessionWorld) -> None:
         session = world.active()
         world.health.lost(session)

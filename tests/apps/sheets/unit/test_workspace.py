@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-from shared.apps.sheets.engine.process import EngineLimits, ProcessEngine, ProcessWorkbook
+from shared.apps.sheets.engine.process import ProcessEngine, ProcessWorkbook
 from shared.apps.sheets.history import History
 from shared.apps.sheets.publishing import Publishing
 from shared.apps.sheets.session import SessionState
@@ -36,6 +36,7 @@ from shared.log.fence import Fence
 from shared.stages.attempt_guard import AttemptGuard
 from shared.tools.tool import CheckedCall
 from tests.apps.sheets.chat_world import SESSION, ChatWorld, call
+from tests.apps.sheets.engines import patient_engine
 from tests.fakes.model import CallingModel
 
 
@@ -116,7 +117,7 @@ class TestReceipts:
         ],
     )
     def test_a_query_without_end_costs_one_call(self, world: ChatWorld, query: str, tmp_path: Path) -> None:
-        engine = ProcessEngine(EngineLimits(query_seconds=0.2))
+        engine = patient_engine(query_seconds=0.2)
         with patch.object(world.publishing, "_engine", engine):
             slow, read = world.converse([call("sql_query", query=query)], [call("describe_workbook")])
         assert slow["error"]["code"] in {"CALCULATION_TOO_SLOW", "SQL_REFUSED"}
