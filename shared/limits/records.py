@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from pydantic import TypeAdapter
 
 from shared.clock import Clock
+from shared.errors import MillraceError
 from shared.schema import Schema
 
 R = TypeVar("R", bound=Schema)
@@ -57,8 +58,8 @@ def update_record(
 ) -> None:
     """Load the record, call `decide(record, now)` and store what it returns, to expire `kept` seconds from now.
 
-    Store nothing if `decide` returns the record unchanged. If another writer has stored the record first, start again;
-    one of the writers always succeeds.
+    Store nothing if `decide` returns the record unchanged or raises a MillraceError, which this raises. If another
+    writer has stored the record first, start again; one of the writers always succeeds.
 
     The first read is not consistent: storing under its version proves that it was current. What stores nothing, such as
     a refusal, is decided again after a consistent one.
@@ -68,7 +69,12 @@ def update_record(
         loaded = records.load(owner, name, consistent=consistent)
         now = clock().timestamp()
         stored = adapter.validate_json(loaded.text)
-        decided = decide(stored, now)
+        try:
+            decided = decide(stored, now)
+        except MillraceError:
+            if consistent:
+                raise
+            decided = stored
         if decided is stored:
             if consistent:
                 return

@@ -82,6 +82,13 @@ class TestCreations:
         clock.advance(0.001)
         limit.count_creation("ada")
 
+    def test_a_creation_that_was_taken_back_does_not_count(self) -> None:
+        limit = creations(SettableClock())
+        for _ in range(9):
+            limit.count_creation("ada")
+        limit.take_back("ada", limit.count_creation("ada"))
+        limit.count_creation("ada")
+
     def test_a_concurrent_creation_is_counted(self) -> None:
         clock = SettableClock()
 
