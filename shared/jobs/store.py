@@ -135,7 +135,7 @@ class JobStore(Protocol):
         """Return the job; None if there is none.
 
         Without `consistent`, at half the price, it can be the job as it was up to a second ago, or one that was erased
-        since. A new job is found nevertheless.
+        since. A job that is new, or was restored after it had expired, is found nevertheless.
         """
 
     def update(

@@ -20,7 +20,7 @@ from shared.storage import keys
 from shared.storage.attributes import from_item, to_attribute, to_item
 from shared.storage.aws import dynamodb, refused_condition, storage_faults
 from shared.storage.capacity import units_of
-from shared.storage.items import query_pages, read_item, read_older_item, remove_partition
+from shared.storage.items import query_pages, read_item, remove_partition
 from shared.storage.job_compute import ATTRIBUTES, addition, attributes_of_new, compute_in
 from shared.storage.job_list import JobListIndex, time_order
 from shared.storage.link_index import LinkIndex
@@ -96,8 +96,11 @@ class DynamoJobStore:
             dynamodb().put_item(**put)
 
     def get(self, job_id: str, *, consistent: bool = True) -> Job | None:
-        read = read_item if consistent else read_older_item
-        item = read(self._table, _key(job_id))
+        found = None if consistent else self._read(job_id, consistent=False)
+        return found or self._read(job_id, consistent=True)
+
+    def _read(self, job_id: str, *, consistent: bool) -> Job | None:
+        item = read_item(self._table, _key(job_id), consistent=consistent)
         _remember(item)
         return self._visible(item)
 
@@ -362,7 +365,7 @@ def _units_of_new(item: Mapping[str, Any], together: Sequence[Mapping[str, Any]]
 
 def _units_together(meter: Meter, changes: Mapping[str, Any], side_writes: PreparedWrites) -> float:
     """Return the units of an update and its side writes in a transaction."""
-    # How large an item that a side write updates is not known before: it counts as one unit.
+    # The size of an item that a side write updates is not known before the write: it counts as one unit.
     others = (_units_of_replacing(each["Put"]["Item"]) if "Put" in each else 1 for each in side_writes.writes)
     return 2 * (_units_of_update(meter, changes) + sum(others))
 

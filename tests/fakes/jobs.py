@@ -47,8 +47,8 @@ class FakeJobStore:
 
     def get(self, job_id: str, *, consistent: bool = True) -> Job | None:
         with self._lock:
-            before = None if consistent or job_id not in self._stored else self._before.get(job_id)
-            return self._shown(job_id) if before is None else Job.model_validate_json(before)
+            found = None if consistent else self._visible(self._before.get(job_id))
+            return found or self._shown(job_id)
 
     def update(
         self, job_id: str, changes: Mapping[str, Any], *, when: JobGuard, side_writes: PreparedWrites | None = None
@@ -113,6 +113,7 @@ class FakeJobStore:
                 return False
             if self._shown(job.id) is None:
                 self._stored[job.id] = job.model_dump_json()
+                self._before.pop(job.id, None)
             return True
 
     def mark_erased(self, owner: str, job_id: str) -> None:
@@ -144,13 +145,16 @@ class FakeJobStore:
     def erase(self, job_id: str) -> None:
         with self._lock:
             self._stored.pop(job_id, None)
+            self._before.pop(job_id, None)
 
     def purge(self, job_id: str) -> None:
         with self._lock:
             self._erased.pop(job_id, None)
 
     def _shown(self, job_id: str) -> Job | None:
-        text = self._stored.get(job_id)
+        return self._visible(self._stored.get(job_id))
+
+    def _visible(self, text: str | None) -> Job | None:
         if text is None:
             return None
         job = Job.model_validate_json(text)

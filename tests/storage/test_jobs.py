@@ -57,6 +57,16 @@ class TestOneJob:
         assert ports.jobs.get(new_job_id(0)) is None
         assert ports.jobs.get(new_job_id(0), consistent=False) is None
 
+    def test_an_older_read_finds_no_expired_job_and_one_that_was_restored(self, ports: Ports) -> None:
+        job = a_job()
+        ports.jobs.put_new(job)
+        ports.jobs.update(job.id, {"progress": 5}, when=JobGuard())
+        ports.clock.advance(job.expires_at + 1 - ports.clock().timestamp())
+        assert ports.jobs.get(job.id, consistent=False) is None
+        renewed = job.model_copy(update={"expires_at": job.expires_at + 600})
+        ports.jobs.restore(renewed)
+        assert ports.jobs.get(job.id, consistent=False) == renewed
+
     def test_a_repeated_creation_stores_the_job_once(self, ports: Ports) -> None:
         job = a_job(progress=12.5)
         ports.jobs.put_new(job)
