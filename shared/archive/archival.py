@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from shared.archive.ledger import End
-from shared.archive.record import ArchivedJob
+from shared.archive.record import ArchivedJob, Retention
 from shared.archive.retention import ArchiveDays, RetentionRule
 from shared.archive.store import ArchiveStore
 from shared.clock import Clock
@@ -62,13 +62,15 @@ class JobArchival:
             self._archive.erase(job.owner, job.id)
             return End(job, erased=True)
         was_resumed = current is not None and current.generation > job.generation
-        stored = not was_resumed and self._store(job, is_current=is_current)
+        retention = None if was_resumed else self._store(job, is_current=is_current)
         # An erasure first says that it erases, then deletes the record. So either this finds what it says, or the
         # erasure finds the record. The deletion of what the job is linked to does the same.
         erased = self._jobs.is_erased(job.id)
-        if erased or (stored and self._lost_a_link(job)):
+        if erased or (retention is not None and self._lost_a_link(job)):
             self._archive.erase(job.owner, job.id)
             log.info("erased job not archived", **ids_of(job))
+        elif retention is not None:
+            log.info("job archived", **ids_of(job), retention=retention, generation=job.generation)
         return End(job, erased=erased)
 
     def _as_stored(self, job: Job) -> Job | None:
@@ -79,11 +81,11 @@ class JobArchival:
                 return older
         return self._jobs.get(job.id)
 
-    def _store(self, job: Job, *, is_current: bool) -> bool:
-        """Store the job's record, and return whether records of its retention are kept."""
+    def _store(self, job: Job, *, is_current: bool) -> Retention | None:
+        """Store the job's record, and return its retention; None if records of this retention are not kept."""
         retention = self._retention.of(job)
         if not self._days.of(retention):
-            return False
+            return None
         transcript, entries = read_log(self._log, job.id, consistent=False)  # half the price, and shows most ends
         if not _shows_end(job, transcript, entries):
             transcript, entries = read_log(self._log, job.id)
@@ -93,8 +95,7 @@ class JobArchival:
             transcript, entries = read_log(self._log, job.id)
         record = self._record(job, transcript, entries).model_copy(update={"retention": retention})
         self._archive.put(record)
-        log.info("job archived", **ids_of(job), retention=retention, generation=job.generation)
-        return True
+        return retention
 
     def _lost_a_link(self, job: Job) -> bool:
         """Return whether a run, session or project that the job is linked to has been deleted."""
