@@ -66,8 +66,8 @@ class _Run:
     def show(self) -> int:
         """Create the job, follow it to its end, and return the exit status. Raises ClientError."""
         with self.demo.extras(self.stack, self.client, self.screen) as extras:
-            self.screen.start_clock()
             self.demo.prepare(self.client)
+            self.screen.start_clock()
             self.job = self.demo.create(self.client)
             accepted = f" accepted in {self.screen.elapsed * 1000:.0f} ms"
             self.screen.event("202", Text.assemble((self.job.job_id, "bold"), accepted), GOOD)

@@ -42,9 +42,10 @@ class RunExtras(Extras):
         self._runs = client.runs(PATH, RunDetail)
         self._seen: list[dict[str, Any]] = []
         self._joined_after = 0
-        with interrupts_deferred():
-            self._second = self._start_second()
+        self._second: subprocess.Popen[bytes] | None = None
         try:
+            with interrupts_deferred():
+                self._second = self._start_second()
             _read_line(self._second)  # until it is ready: then it is not late, also on a busy machine
         except BaseException:
             self.close()
@@ -80,8 +81,9 @@ class RunExtras(Extras):
         screen.label("", f"the run stays {run.status}, with {numbered(len(run.ideas), 'idea')}: {counts}")
 
     def close(self) -> None:
-        self._second.kill()
-        self._second.communicate()
+        if self._second is not None:
+            self._second.kill()
+            self._second.communicate()
 
     def _start_second(self) -> subprocess.Popen[bytes]:
         """Return a process that waits for the URL of a stream.
@@ -101,7 +103,7 @@ class RunExtras(Extras):
 
     def _join(self) -> None:
         """Return when the second process is connected, so that it receives the rest of the events live."""
-        assert self._second.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._second is not None and self._second.stdin is not None  # noqa: S101, PT018 - it is a pipe
         with contextlib.suppress(BrokenPipeError):  # it has ended, which `_comparison` shows
             self._second.stdin.write(f"{self._run.stream_url}\n".encode())
         _read_line(self._second)
@@ -109,6 +111,7 @@ class RunExtras(Extras):
     def _comparison(self) -> str:
         if not self._joined_after:
             return "this process only"
+        assert self._second is not None  # noqa: S101 - only `close` is called without it
         lines, _ = self._second.communicate(timeout=LONGEST_WAIT)
         received = [event for event in map(json.loads, lines.splitlines()) if event["id"] is not None]
         late = sum(event["id"] <= self._joined_after for event in received)
