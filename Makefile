@@ -295,10 +295,12 @@ test-artefacts: .venv/.synced .venv-sam/.synced web-adapter ## test what `make b
 	@ARTEFACTS_REQUIRED=true $(BIN)/python -m pytest tests/contract/test_artefacts.py tests/contract/test_stream_artefact.py $(wildcard tests/apps/*/test_artefacts.py) -rs $(ARGS)
 
 # Install what the optional lanes need: Node for the independent model server and the type check, Python 3.13 for built
-# functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter, Deno for scenes, PyAV for videos.
+# functions, Java and Maven for DynamoDB Local, Rust for Lambda Web Adapter, Deno for scenes, PyAV for videos. The wheel of
+# the Python client is installed once, so that uv's cache has what a test without a network installs for Python 3.13.
 .PHONY: lanes
 lanes: build .venv-video/.synced .venv-render/.synced $(DYNAMODB_LOCAL) $(WEB_ADAPTER)
 	@for lane in tests/model_oracle tests/typescript; do npm ci --prefix $$lane --silent --no-audit --no-fund; done
+	@target=$$(mktemp -d) && $(BIN)/uv pip install --quiet --python $(PYTHON313) --target $$target ./clients/python && rm -rf $$target
 
 # ---- template and build --------------------------------------------------------------------------------------------
 # Lambda runs Python 3.13, so a Python 3.13 builds and compiles for it (if it has another name: PYTHON313=).

@@ -60,6 +60,7 @@ def until_refused(send: Callable[[], httpx.Response], *, most: int) -> tuple[int
     while (response := send()).is_success:
         accepted += 1
         assert accepted <= most * (1 + (time.monotonic() - began) // 60)
+        assert time.monotonic() - began < PATIENCE, "never refused"
     assert accepted >= most
     return accepted, response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -184,12 +185,12 @@ def test_a_reloaded_page_takes_over_its_own_slot_and_a_duplicated_tab_has_anothe
     wait_until(lambda: is_accepted(copy))  # the server may not have noticed that the four streams are closed
     copy.until_streaming()
     assert client.slots[1] not in copy.slots
-    copy.get("void states.splice(0, states.length, 'connecting', 'streaming')")
+    refused = copy.get("states.length") - 2
     user.release(job_id)
-    for each in (client, copy):
+    for each, begins in ((client, 0), (copy, refused)):
         each.until("watch.state === 'complete'")
         assert each.get("watch.view.text") == user.job(job_id)["text"]
-        assert each.get("states") == ["connecting", "streaming", "complete"]
+        assert each.get(f"states.slice({begins})") == ["connecting", "streaming", "complete"]
 
 
 def test_eight_tabs_share_one_stream_and_replace_its_leader(new_tab: Callable[[], Tab], user: ApiUser) -> None:
@@ -232,7 +233,8 @@ def test_a_page_from_the_back_forward_cache_continues_after_the_last_event(
     playwright: Playwright, user: ApiUser
 ) -> None:
     if installed(with_history=True) is None:
-        pytest.skip("the headless shell has no back-forward cache; install Chromium")
+        missing = "the headless shell has no back-forward cache; install Chromium"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     with launched(playwright, back_forward_cache=True) as browser:
         client = Client(Tab(browser.new_page()), user)
         client.load()

@@ -294,6 +294,9 @@ def test_botocore_sends_what_cannot_be_signed_here() -> None:
     with serving() as server:
         direct = Direct(server, keys=None)
         assert direct.get()["ResponseMetadata"]["RequestId"] == "botocore"
+        other = Direct(server)
+        assert other.requests._send_prepared({"url": "http://127.0.0.1:1"}, {"auth_type": "v4a"}) is None
+        assert other.requests.endpoint is None
     assert (direct.repeated, direct.pauses) == (1, 0)
 
 

@@ -195,6 +195,7 @@ test("rows that come near are drawn once, without reading a height, and again ea
   await until(() => chunks().length > 2 && observers.length >= chunks().length);
   await settled();
   let heights = 0;
+  const height = Object.getOwnPropertyDescriptor(window.HTMLElement.prototype, "offsetHeight");
   Object.defineProperty(window.HTMLElement.prototype, "offsetHeight", { configurable: true, get: () => (heights += 1) });
   const before = list.all("tbody tr:not(.space)").length;
   drawn = 0;
@@ -210,7 +211,8 @@ test("rows that come near are drawn once, without reading a height, and again ea
   for (const tick of ticks) tick();
   await until(() => elapsed() !== shownBefore);
   await settled();
-  delete window.HTMLElement.prototype.offsetHeight;
+  if (height) Object.defineProperty(window.HTMLElement.prototype, "offsetHeight", height);
+  else delete window.HTMLElement.prototype.offsetHeight;
   globalThis.setInterval = realInterval;
   assert.deepEqual([drawn, heights], [0, 0]);
 });
