@@ -24,7 +24,7 @@ export function liveText(tag, attributes = {}) {
       const text = typeof value === "string" ? value : "";
       if (text === shown) return;
       const last = element.lastChild;
-      // As with `growingText`, which has to compare no text, the user's selection is kept.
+      // `setText` would read the whole text of the element. Appending keeps the user's selection.
       if (last instanceof Text && shown !== "" && text.startsWith(shown)) appendTo(element, text.slice(shown.length));
       else element.textContent = text;
       shown = text;
