@@ -14,8 +14,8 @@ const TEXT_PAUSE = 200;
 
 /**
  * Return the watch's newest snapshot: the one store of everything that a page shows of a job. The component is drawn at
- * most once per animation frame, however many events arrive. If only the text has grown, it is drawn five times a second: the
- * output, which shows the text, draws itself in each frame.
+ * most thirty times a second, however many events arrive. If only the text has grown, it is drawn five times a second: the
+ * output, which shows the text, draws itself.
  * @param {Watch} watch
  * @returns {WatchSnapshot}
  */

@@ -70,7 +70,7 @@ function WatchedJob({ context, job }) {
   const column = useRef(/** @type {HTMLElement | null} */ (null));
   const { label, output } = context.applications.of(job.pipeline);
   useEffect(() => context.setTitle(titleWithState(titleOf(context, job), snapshot.state)), [job, snapshot.state]);
-  // The same description in every drawing: the views are not drawn with each frame of the output.
+  // The same description in every drawing: the views are not drawn with each drawing of the output.
   const debugging = useMemo(() => h(DebugPanels, { context, watch, job }), [watch]);
   return h(Fragment, {},
     h("p", { class: "subtitle" }, `${label} · ${job.model} · created `, h(TimeAgo, { iso: job.createdAt }),
