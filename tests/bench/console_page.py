@@ -154,8 +154,8 @@ def report_drawing(browser: Browser, folder: Path, kind: str, frames: int) -> fl
     say(f"{kind}: frames of a text that grows, CPU throttled {THROTTLED} times, medians; modules of {folder}")
     say(" characters   fps  of an empty page's  over 50 ms  with new text  draw ms  layout ms  mutations")
     for row in rows:
-        rates = f"{row['size']:11,}{row['fps']:6.0f}{row['fps'] / empty:20.0%}{row['slow']:12.0f}{row['drawings']:15.0%}"
-        say(f"{rates}{row['draw']:9.2f}{row['layout']:11.2f}{row['records']:11.0f}")
+        rates = f"{row['size']:11,}{row['fps']:6.0f}{row['fps'] / empty:20.0%}{row['slow']:12.0f}"
+        say(f"{rates}{row['drawings']:15.0%}{row['draw']:9.2f}{row['layout']:11.2f}{row['records']:11.0f}")
     cost = [row["draw"] + row["layout"] for row in rows]
     growth = cost[-1] / cost[1]
     say(f"drawing and layout at {SIZES[-1]:,} characters cost {growth:.2f} times what they cost at {SIZES[1]:,}")
