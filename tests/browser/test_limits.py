@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.api_user import ApiUser
+from tests.api_user import AT_ONCE, ApiUser, until_refused
 from tests.browser.audit import audit
 from tests.browser.console import Console
 from tests.browser.scripts import SLOW
@@ -23,8 +23,9 @@ def test_a_user_over_the_rate_limit_sees_why_and_keeps_the_input(tab: Tab, hurri
     console.open("/console/suggest")
     field = tab.page.get_by_label("Page or component")
     field.fill("Checkout")
-    for _ in range(10):
-        hurried_user.new_job()
+    quick = f"[[script: {AT_ONCE}]]"
+    # They are more than ten on a machine that takes longer than a minute for them.
+    until_refused(lambda: hurried_user.create(additionalContext=quick), most=10)
     tab.page.get_by_role("button", name="Suggest features").click()
     expect(tab.page.get_by_role("alert")).to_contain_text("Too many requests in one minute")
     expect(field).to_have_value("Checkout")
