@@ -373,8 +373,9 @@ class _Child:
     def _wait(descriptor: int, event: int, deadline: float) -> None:
         poll = select.poll()
         poll.register(descriptor, event)
-        left = deadline - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
+        # If this process was held up, what is ready now was ready in time.
+        left = max(0.0, deadline - time.monotonic())
+        if not poll.poll(left * 1000):
             raise TimeoutError
 
 

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from shared.apps.sheets.addresses import parse_area
+from shared.apps.sheets.engine import process
 from shared.apps.sheets.engine.frames import packed
 from shared.apps.sheets.engine.process import EngineLimits, ProcessWorkbook
 from shared.apps.sheets.ops import CellWrite, FillFormula, WriteCells
@@ -65,6 +67,22 @@ def test_a_late_calculation_is_stopped_with_its_process(snapshot: bytes) -> None
     with pytest.raises(EngineGone):
         workbook.read("Sheet1", parse_area("A1"))
     workbook.close()
+
+
+def test_an_answer_that_came_in_time_is_read_by_a_process_that_was_held_up(
+    workbook: ProcessWorkbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, passed = process._Child._send, [0.0]
+
+    def send_and_sleep(child: process._Child, message: bytes, deadline: float) -> None:
+        send(child, message, deadline)
+        assert select.select([child._stdout], [], [], PATIENCE)[0]
+        passed.append(2 * PATIENCE)
+
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed[-1]))
+    monkeypatch.setattr(process._Child, "_send", send_and_sleep)
+
+    assert workbook.apply([WRITE]).written == 1
 
 
 def test_a_calculation_that_needs_too_much_memory_ends_alone(snapshot: bytes) -> None:
